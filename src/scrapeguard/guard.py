@@ -1,0 +1,191 @@
+"""One request, from top to bottom. Everything ScrapeGuard does to a request is in this file."""
+
+import asyncio
+import logging
+import signal
+import threading
+import time
+from collections.abc import Coroutine
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from scrapeguard import config as configuration
+from scrapeguard import parts as building
+from scrapeguard.errors import ScrapeGuardError, StoreUnavailable
+from scrapeguard.model import Facts, Mode, Outcome, Rung, Store, Tally, Verdict
+from scrapeguard.parts import Parts
+from scrapeguard.policy import Lists, Policy
+from scrapeguard.signals import Panel
+
+log = logging.getLogger("scrapeguard")
+NOTICE = Verdict(Rung.ALLOW, Rung.ALLOW, "notice")
+
+
+class Judge:
+    """Facts in, verdict out. No HTTP, no clock: the middleware, the proxy, forward-auth and replay all use it."""
+
+    def __init__(self, store: Store, panel: Panel, policy: Policy, lists: Lists, mode: Mode) -> None:
+        self.store = store
+        self.panel = panel
+        self.policy = policy
+        self.lists = lists
+        self.mode = mode
+        self._blind = Tally((None,) * len(panel.plan.watches), degraded=True)
+
+    async def __call__(self, facts: Facts) -> Verdict:
+        """The verdict on one request; a subject it puts on a higher rung stays there for the verdict's seconds."""
+        if self.mode == "off":
+            return Verdict(Rung.ALLOW, Rung.ALLOW, "off", mode="off")
+        listed = self.lists.verdict(facts.client.address, self.mode)
+        if listed is not None:
+            return listed
+        tally = await self.note(facts)
+        signals = self.panel.detect(facts, tally)
+        verdict = self.policy.decide(signals, tally, facts.time, self.mode)
+        if verdict.rung is not Rung.ALLOW and verdict.cause == "signals":
+            try:
+                await self.store.place(f"address:{facts.client.key}", verdict.rung, verdict.seconds, facts.time)
+            except StoreUnavailable:
+                pass  # the verdict holds for this request; the store reports its own gap
+        return verdict
+
+    async def note(self, facts: Facts, outcome: Outcome | None = None) -> Tally:
+        """Count a request, or what became of it, without judging it; without a store, the tally sees nothing."""
+        try:
+            return await self.store.observe(facts, self.panel.plan, outcome)
+        except StoreUnavailable:
+            return self._blind
+
+
+class ScrapeGuard:
+    """ASGI middleware: judge each request, answer it or let it through, and keep the evidence.
+
+    `config` is a path to a TOML file, tables, a Config, or None for the defaults. Raises ConfigError.
+    """
+
+    def __init__(self, app: ASGIApp, config: configuration.Source = None) -> None:
+        self.app = app
+        self._source = config
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._use(building.build(configuration.load(config)))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(scope, receive, send)
+            return
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+
+        now, began = time.time_ns() // 1000, time.perf_counter_ns()
+        parts, judge = self.parts, self.judge
+        facts = parts.reader.read(scope, now)
+        notice = parts.notices.answer(facts)
+        if notice is not None:  # told to everybody, blocked or not: a refusal here would withdraw the notice
+            verdict, answer = NOTICE, notice
+            self._later(judge.note(facts))
+        else:
+            verdict = await judge(facts)
+            answer = self.app if verdict.rung is Rung.ALLOW else parts.responses.answer(verdict, facts)
+
+        meter = Meter(send)
+        try:
+            await answer(scope, receive, meter)
+        finally:
+            outcome = Outcome(meter.status, meter.bytes, (time.perf_counter_ns() - began) // 1000, meter.complete)
+            parts.evidence.request(facts, verdict, outcome)
+            if verdict.rung is Rung.ALLOW and judge.panel.wants(facts, outcome):
+                self._later(judge.note(facts, outcome))
+
+    def reload(self) -> None:
+        """Read the configuration again and swap it in whole; a faulty one changes nothing. Raises ConfigError."""
+        self._use(building.rebuild(configuration.load(self._source), self.parts))
+
+    async def close(self) -> None:
+        """Finish what is under way, close the evidence and the store."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.parts.evidence.close()
+        await self.parts.store.close()
+
+    def _use(self, parts: Parts) -> None:
+        self.judge = Judge(parts.store, parts.panel, parts.policy, parts.lists, parts.mode)
+        self.parts = parts
+
+    def _later(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the lifespan on; where the app has none (it raises, as Django's does), answer the server ourselves."""
+        self._reload_on_hangup()
+        asked, answered = False, False
+
+        async def watching_receive() -> Message:
+            nonlocal asked
+            message = await receive()
+            asked = True
+            return message
+
+        async def watching_send(message: Message) -> None:
+            nonlocal answered
+            answered = True
+            await send(message)
+
+        try:
+            await self.app(scope, watching_receive, watching_send)
+        except Exception as error:
+            if answered:
+                raise
+            log.debug("the app has no lifespan: %r", error)
+            if not asked:
+                await receive()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await send({"type": "lifespan.shutdown.complete"})
+        finally:
+            await self.close()
+
+    def _reload_on_hangup(self) -> None:
+        """Reload on SIGHUP, where nobody else has claimed that signal."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hangup)
+
+    def _hangup(self) -> None:
+        try:
+            self.reload()
+        except ScrapeGuardError as error:
+            log.error("reload refused, the old configuration stays: %s", error)
+        else:
+            log.info("configuration reloaded, digest %s", self.parts.config.digest)
+
+
+class Meter:
+    """A `send` that notes the status, counts body bytes, and sees whether the whole body went out."""
+
+    __slots__ = ("_send", "bytes", "complete", "status")
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.status = 0
+        self.bytes = 0
+        self.complete = False
+
+    async def __call__(self, message: Message) -> None:
+        kind = message["type"]
+        if kind == "http.response.body":
+            self.bytes += len(message.get("body", b""))
+            self.complete = not message.get("more_body", False)
+        elif kind in ("http.response.start", "websocket.http.response.start"):
+            self.status = message["status"]
+        elif kind == "websocket.accept":
+            self.status = 101
+        elif kind == "websocket.close":
+            self.status = self.status or 403
+            self.complete = True
+        elif kind == "http.response.pathsend":
+            self.complete = True
+        await self._send(message)

@@ -1,0 +1,261 @@
+"""The nouns: what is known of a request, what is counted, what follows. Frozen data; imports nothing of ours."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import Literal, Protocol
+
+Mode = Literal["off", "observe", "enforce"]
+SubjectKind = Literal["address", "network", "fingerprint", "credential"]
+WatchKind = Literal["count", "distinct", "gaps", "steps"]
+AgentKind = Literal["browser", "app", "reader", "preview", "monitor", "library", "crawler", "headless", "unknown"]
+
+
+class Rung(IntEnum):
+    """The ladder of answers, mildest first."""
+
+    ALLOW = 0
+    THROTTLE = 1
+    CHALLENGE = 2
+    TARPIT = 3
+    BLOCK = 4
+
+    @property
+    def label(self) -> str:
+        return self.name.lower()
+
+
+class Resource(StrEnum):
+    """What kind of thing a request asks for."""
+
+    PAGE = "page"
+    ASSET = "asset"  # images, styles, scripts, fonts, media: what a browser fetches by itself
+    DATA = "data"  # an API answer or a data file
+    FEED = "feed"
+    NOTICE = "notice"  # robots.txt and its kin
+
+
+class Headers:
+    """Request headers in the order the door saw them; names lower-case; a repeated header keeps its last value."""
+
+    __slots__ = ("raw",)
+
+    def __init__(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
+        self.raw = dict(pairs)
+
+    def get(self, name: str) -> str | None:
+        value = self.raw.get(name.encode("latin-1"))
+        return None if value is None else value.decode("latin-1")
+
+    def __contains__(self, name: str) -> bool:
+        return name.encode("latin-1") in self.raw
+
+    def names(self) -> list[str]:
+        return [name.decode("latin-1") for name in self.raw]
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who is on the other end of the connection, decided once."""
+
+    address: str  # canonical text; IPv4-mapped IPv6 folded to IPv4; "" when the door cannot tell
+    key: str  # the address, or the /64 of an IPv6 address
+    network: str  # the /24 of an IPv4 address, the /48 of an IPv6 address
+    port: int | None
+    peer: str | None  # the socket's other end, as seen
+    source: Literal["peer", "x-forwarded-for", "forwarded", "untrusted-header", "malformed-header", "log", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """A user agent, classified."""
+
+    raw: str  # as sent, cut to 1,024 characters; "" = the header was absent or empty
+    kind: AgentKind
+    name: str  # "Chrome", "Googlebot", "curl"; "" when unknown
+    version: int | None  # major version
+    system: str  # "Windows", "iOS", …; "" when unknown
+    operator: str  # who runs a known crawler; "" otherwise
+    token: str  # the product token to look up in robots.txt
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What one request says about itself. `None` = this door cannot see it; empty = seen, and empty."""
+
+    time: int  # microseconds since 1970, UTC
+    reference: str  # the code a visitor can quote and the record carries
+    method: str
+    scheme: str | None  # the scheme the visitor used
+    host: str | None  # lower-case, without port
+    path: str  # as sent, still percent-encoded, without query
+    query: str  # as sent, without "?"
+    resource: Resource
+    object: str  # what is asked for: path and query without tracking and cache-busting parameters
+    client: Client
+    agent: Agent | None
+    headers: Headers | None
+    referer: str | None
+    fingerprint: str | None  # digest of agent and stable header names in order (and JA4 if attested)
+    credential: str | None  # digest of a session cookie or API key
+    forbidden: str | None  # the robots.txt rule that forbids this agent this path; "" = allowed
+    trapped: bool  # the path is one that no person sees a link to
+    has_assets: bool | None  # this site serves assets itself
+    websocket: bool = False
+
+    def subject(self, kind: SubjectKind) -> str | None:
+        """The key under which the subject of this kind is counted, such as "address:192.0.2.7"."""
+        if kind == "address":
+            value: str | None = self.client.key
+        elif kind == "network":
+            value = self.client.network
+        elif kind == "fingerprint":
+            value = self.fingerprint
+        else:
+            value = self.credential
+        return f"{kind}:{value}" if value else None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a request."""
+
+    status: int  # 0 = no response was started
+    bytes: int  # body bytes sent
+    micros: int  # from the first byte of judging to the last byte of the body
+    complete: bool  # the whole body was sent
+
+
+Number = int
+Step = tuple[str, int]  # (family of URLs, number in it)
+Taken = Number | str | Step | None  # count: int; distinct: the object; gaps: 1 or 0; steps: Step; None = look only
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What to count for a subject.
+
+    count     how many in the window; `take` gives how many this request adds
+    distinct  how many different objects in the window; `take` gives the object
+    gaps      the time between requests, as running moments; `take` gives 1 for a request that counts
+    steps     walking through numbers; `take` gives (family, number)
+
+    `take` gets the facts, and the outcome too when `after` is set: then the number is added once the
+    response is known. `None` from `take` (and 0 for a count or gap) adds nothing and still answers.
+    Watches of equal name are one and the same, and share their state.
+    """
+
+    name: str
+    kind: WatchKind
+    window: int  # seconds
+    take: Callable[..., Taken]
+    subject: SubjectKind = "address"
+    after: bool = False
+    bits: int = 4096  # size of a distinct bitmap
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """Time between the requests of a subject; pauses longer than the window are left out."""
+
+    count: int
+    mean: int  # milliseconds
+    deviation: int  # standard deviation, milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The longest walk a subject is on now: `run` steps in one direction, the smallest of them `stride` wide."""
+
+    run: int
+    stride: int
+    family: str
+
+
+Seen = int | Gaps | Steps | None  # the answer to one watch; None = the subject cannot be told
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The rung a subject was put on, until when (microseconds), and how many times lately."""
+
+    rung: Rung = Rung.ALLOW
+    until: int = 0
+    strikes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The watches of all detectors, in order, each once."""
+
+    watches: tuple[Watch, ...]
+
+    def taken(self, facts: Facts, outcome: Outcome | None = None) -> list[Taken]:
+        """What this request adds to each watch; before the outcome is known, `after` watches only look."""
+        if outcome is None:
+            return [None if watch.after else watch.take(facts) for watch in self.watches]
+        return [watch.take(facts, outcome) if watch.after else None for watch in self.watches]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What the store answers: one number or record for each watch of the plan, this request included."""
+
+    seen: tuple[Seen, ...]
+    standing: Standing = Standing()
+    degraded: bool = False  # the shared store did not answer; the numbers are this process's own
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One odd thing: which detector, how much it weighs, and a sentence with the number and the limit in it."""
+
+    detector: str
+    weight: int
+    reason: str
+    seen: int
+    limit: int
+    mode: Mode = "enforce"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is done with a request, what would be done in enforce mode, and why."""
+
+    rung: Rung  # imposed
+    intended: Rung  # what signals and standing ask for, observed detectors included
+    cause: Literal["none", "signals", "standing", "deny-list", "allow-list", "notice", "off"]
+    signals: tuple[Signal, ...] = ()
+    score: int = 0  # the weights of enforced signals
+    seconds: int = 0  # how long the rung lasts from now on
+    mode: Mode = "enforce"
+    degraded: bool = False
+
+
+class Detector(Protocol):
+    """One odd thing to look for. A frozen dataclass; its fields are its settings."""
+
+    @property
+    def mode(self) -> Mode: ...
+
+    def watches(self) -> tuple[Watch, ...]:
+        """What to count; asked once."""
+
+    def detect(self, facts: Facts, seen: tuple[Seen, ...]) -> Signal | None:
+        """The signal, if any. `seen` answers `watches()` in order. Pure."""
+
+
+class Store(Protocol):
+    """Where counts and standings live. Two verbs, and `close`."""
+
+    async def observe(self, facts: Facts, plan: Plan, outcome: Outcome | None = None) -> Tally:
+        """Count this request for its subjects and answer the plan. Atomic for each subject, one round trip.
+
+        A subject under a standing above ALLOW that has not expired is answered but not counted.
+        Raises StoreUnavailable when no answer came within the budget.
+        """
+
+    async def place(self, subject: str, rung: Rung, seconds: int, now: int) -> Standing:
+        """Put a subject on a rung until `now` (microseconds) + `seconds`; ALLOW lifts it and forgets its counts."""
+
+    async def close(self) -> None: ...

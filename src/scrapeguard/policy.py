@@ -1,0 +1,78 @@
+"""What follows from signals and standing. Pure: the same input gives the same verdict, on any day and machine."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scrapeguard.facts.networks import Networks
+from scrapeguard.model import Mode, Rung, Signal, Standing, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The score at which each rung begins (0 = the rung is not used), and how long a subject stays on it."""
+
+    throttle: int = 4
+    challenge: int = 0
+    tarpit: int = 0
+    block: int = 8
+    throttle_seconds: int = 30
+    challenge_seconds: int = 900
+    tarpit_seconds: int = 900
+    block_seconds: int = 900
+    strikes: int = 6  # put on a rung so often within a day: the next time it is a block
+
+    def __post_init__(self) -> None:
+        used = [score for score in (self.throttle, self.challenge, self.tarpit, self.block) if score]
+        if used != sorted(used):
+            raise ValueError("thresholds must rise with the rungs: throttle <= challenge <= tarpit <= block.")
+
+    def rung(self, score: int) -> Rung:
+        """The highest rung whose threshold the score has reached."""
+        for rung, threshold in (
+            (Rung.BLOCK, self.block),
+            (Rung.TARPIT, self.tarpit),
+            (Rung.CHALLENGE, self.challenge),
+            (Rung.THROTTLE, self.throttle),
+        ):
+            if threshold and score >= threshold:
+                return rung
+        return Rung.ALLOW
+
+    def seconds(self, rung: Rung) -> int:
+        """How long a subject stays on a rung it is put on now."""
+        return (0, self.throttle_seconds, self.challenge_seconds, self.tarpit_seconds, self.block_seconds)[rung]
+
+    def decide(self, signals: Sequence[Signal], standing: Standing, now: int, mode: Mode) -> Verdict:
+        """The verdict on one request at `now` (microseconds).
+
+        Only enforced signals can impose; `intended` says what observed ones would have added. A standing
+        that has not expired holds until it does, and is never lowered by a request without signals.
+        """
+        score = sum(signal.weight for signal in signals if signal.mode == "enforce")
+        rung = self.rung(score)
+        intended = self.rung(sum(signal.weight for signal in signals))
+        if rung is not Rung.ALLOW and standing.strikes >= self.strikes > 0:
+            rung = Rung.BLOCK
+        held = standing.until > now and standing.rung >= rung and standing.rung is not Rung.ALLOW
+        if held:
+            rung = standing.rung
+        seconds = -(-(standing.until - now) // 1_000_000) if held else self.seconds(rung)
+        cause = "standing" if held else "signals" if signals else "none"
+        imposed = rung if mode == "enforce" else Rung.ALLOW
+        return Verdict(imposed, max(rung, intended), cause, tuple(signals), score, seconds, mode)
+
+
+class Lists:
+    """The operator's own word on addresses: denied before anything else, allowed before anything else but that."""
+
+    def __init__(self, deny: Networks, allow: Networks) -> None:
+        self.deny = deny
+        self.allow = allow
+
+    def verdict(self, address: str, mode: Mode) -> Verdict | None:
+        """The verdict on an address that is on a list; None for every other."""
+        if address in self.deny:
+            return Verdict(Rung.BLOCK if mode == "enforce" else Rung.ALLOW, Rung.BLOCK, "deny-list", mode=mode)
+        if address in self.allow:
+            return Verdict(Rung.ALLOW, Rung.ALLOW, "allow-list", mode=mode)
+        return None
