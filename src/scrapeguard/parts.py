@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from scrapeguard.config import Config
-from scrapeguard.evidence.log import Evidence, EvidenceLog
+from scrapeguard.errors import ConfigError
+from scrapeguard.evidence.log import EvidenceLog, EvidenceSettings
 from scrapeguard.facts.networks import Networks
 from scrapeguard.facts.reader import FactsReader, FactsSettings
 from scrapeguard.model import Mode, Store
@@ -53,3 +54,27 @@ def build(config: Config) -> Parts:
 def rebuild(config: Config, old: Parts) -> Parts:
     """New parts that keep the counts, standings and evidence of the old. Raises ConfigError and changes nothing then."""
     return _assemble(config, old)
+
+
+def _assemble(config: Config, old: Parts | None) -> Parts:
+    guard = config.section("guard", GuardSettings)
+    listed = config.section("lists", ListSettings)
+    policy = config.section("policy", Policy)
+    panel = Panel({name: config.section(f"signals.{name}", detector) for name, detector in DETECTORS.items()})
+    notices = Notices(config.section("notices", NoticeSettings), config.path)
+    reader = FactsReader(config.section("facts", FactsSettings), notices.forbidden)
+    responses = Responses(config.section("responses", ResponseSettings))
+    lists = Lists(Networks(listed.deny, "lists.deny"), Networks(listed.allow, "lists.allow"))
+    storing, recording = config.section("store", StoreSettings), config.section("evidence", EvidenceSettings)
+    config.finish()
+
+    if old is None:
+        evidence = EvidenceLog(recording, config.path)
+        store = open_store(storing, evidence.event)
+    else:
+        evidence, store = old.evidence, old.store
+        for name, now in (("store", storing), ("evidence", recording)):
+            if now != old.config.known()[name]:
+                raise ConfigError(f"{config.source}: [{name}] has changed.", "That takes effect with a restart only.")
+    evidence.activate(guard.mode, config, notices.published())
+    return Parts(config, guard.mode, reader, store, panel, policy, lists, notices, responses, evidence)

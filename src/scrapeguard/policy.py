@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from scrapeguard.facts.networks import Networks
-from scrapeguard.model import Mode, Rung, Signal, Standing, Verdict
+from scrapeguard.model import Mode, Rung, Signal, Tally, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,13 @@ class Policy:
         """How long a subject stays on a rung it is put on now."""
         return (0, self.throttle_seconds, self.challenge_seconds, self.tarpit_seconds, self.block_seconds)[rung]
 
-    def decide(self, signals: Sequence[Signal], standing: Standing, now: int, mode: Mode) -> Verdict:
+    def decide(self, signals: Sequence[Signal], tally: Tally, now: int, mode: Mode) -> Verdict:
         """The verdict on one request at `now` (microseconds).
 
         Only enforced signals can impose; `intended` says what observed ones would have added. A standing
         that has not expired holds until it does, and is never lowered by a request without signals.
         """
+        standing = tally.standing
         score = sum(signal.weight for signal in signals if signal.mode == "enforce")
         rung = self.rung(score)
         intended = self.rung(sum(signal.weight for signal in signals))
@@ -57,9 +59,9 @@ class Policy:
         if held:
             rung = standing.rung
         seconds = -(-(standing.until - now) // 1_000_000) if held else self.seconds(rung)
-        cause = "standing" if held else "signals" if signals else "none"
+        cause: Literal["none", "signals", "standing"] = "standing" if held else "signals" if signals else "none"
         imposed = rung if mode == "enforce" else Rung.ALLOW
-        return Verdict(imposed, max(rung, intended), cause, tuple(signals), score, seconds, mode)
+        return Verdict(imposed, max(rung, intended), cause, tuple(signals), score, seconds, mode, tally.degraded)
 
 
 class Lists:
