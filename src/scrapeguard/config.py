@@ -4,8 +4,8 @@ import difflib
 import hashlib
 import json
 import tomllib
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -15,12 +15,24 @@ Table = Mapping[str, Any]
 T = TypeVar("T")
 
 PACKAGE = Path(__file__).parent
+LARGEST = 2**53 - 1  # the largest whole number that every reader of JSON, and Lua in Redis, holds exactly
+WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: 'text in "quotes"'}
 
 
 def shipped(relative: str) -> Path:
-    """A file or folder that travels with the package, such as "config/scrapeguard.toml": in a wheel, or in a checkout."""
+    """A file or folder that travels with the package ("config/scrapeguard.toml"): inside a wheel, or in a checkout."""
     inside = PACKAGE / "_data" / relative
     return inside if inside.exists() else PACKAGE.parent.parent / relative
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One setting that is not at its default."""
+
+    section: str
+    setting: str
+    value: object
+    default: object
 
 
 class Config:
@@ -51,6 +63,14 @@ class Config:
         """Raise ConfigError for a section that nothing has read."""
         self._refuse_unknown(self.tables, "")
 
+    def differences(self) -> list[Difference]:
+        """Where the sections read so far are not at their defaults."""
+        found = []
+        for name, settings in self._known.items():
+            defaults = dict(values(type(settings)()))
+            found += [Difference(name, key, it, defaults[key]) for key, it in values(settings) if it != defaults[key]]
+        return found
+
     def _refuse_unknown(self, table: Table, prefix: str) -> None:
         for key, value in table.items():
             name = prefix + key
@@ -59,8 +79,8 @@ class Config:
             if isinstance(value, Mapping) and any(known.startswith(name + ".") for known in self._known):
                 self._refuse_unknown(value, name + ".")
                 continue
-            what = f"section [{name}]" if isinstance(value, Mapping) else f"setting {name}"
-            raise ConfigError(f"{self.source}: there is no {what}.", meant(name, list(self._known)))
+            what = f"section [{name}]" if isinstance(value, Mapping) else f"setting {name} outside of a section"
+            raise ConfigError(f"{self.source}: there is no {what}.", meant(name, self._known))
 
 
 Source = str | Path | Table | Config | None
@@ -78,19 +98,28 @@ def load(source: Source = None) -> Config:
     try:
         tables = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}).", "Name an existing file with --config.") from error
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}).", "Name an existing file.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: is not valid TOML: {error}.", "Mend the line it names.") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: is nested too deeply.", "No setting is nested more than three levels.") from error
     return Config(tables, str(path), path.resolve().parent)
+
+
+def values(settings: object) -> list[tuple[str, object]]:
+    """The fields of a settings dataclass with their values, in order."""
+    assert is_dataclass(settings)
+    return [(field.name, getattr(settings, field.name)) for field in fields(settings)]
 
 
 def lookup(tables: Table, name: str, source: str) -> Table:
     """The table under a dotted name; empty when it is not there."""
-    table: Any = tables
+    table, place = tables, ""
     for part in name.split("."):
         table = table.get(part, {})
+        place = f"{place}.{part}" if place else part
         if not isinstance(table, Mapping):
-            raise ConfigError(f"{source}: {name} must be a section.", f"Write [{name}] on a line of its own.")
+            raise ConfigError(f"{source}: {place} must be a section.", f"Write [{place}] on a line of its own.")
     return table
 
 
@@ -99,13 +128,13 @@ def bind(settings: type[T], table: Table, name: str, source: str) -> T:
     assert is_dataclass(settings)
     hints = get_type_hints(settings)
     known = [field.name for field in fields(settings)]
-    values: dict[str, object] = {}
+    given: dict[str, object] = {}
     for key, value in table.items():
         if key not in known:
             raise ConfigError(f"{source}: [{name}] has no setting {key!r}.", meant(key, known))
-        values[key] = convert(value, hints[key], f"{source}: {name}.{key}")
+        given[key] = convert(value, hints[key], f"{source}: {name}.{key}")
     try:
-        return settings(**values)
+        return settings(**given)
     except ValueError as error:
         raise ConfigError(f"{source}: [{name}] {error}") from error
 
@@ -119,23 +148,24 @@ def convert(value: object, hint: Any, place: str) -> object:
             raise ConfigError(f"{place} is {value!r}.", f"Choose one of {', '.join(map(repr, choices))}.")
         return value
     if origin is tuple:
-        if not isinstance(value, list):
+        if not isinstance(value, (list, tuple)):
             raise ConfigError(f"{place} must be a list.", 'Write it like ["one", "two"].')
         return tuple(convert(item, get_args(hint)[0], f"{place}[{i}]") for i, item in enumerate(value))
     if origin is dict:
         if not isinstance(value, Mapping):
             raise ConfigError(f"{place} must be a table.", 'Write it like { "a" = "b" }.')
         return {str(key): convert(item, get_args(hint)[1], f"{place}.{key}") for key, item in value.items()}
-    if hint is float and type(value) is int:
-        return float(value)
+    if hint is float and type(value) is int and abs(value) <= LARGEST:
+        value = float(value)
     if type(value) is not hint:
-        raise ConfigError(f"{place} is {value!r}, a {type(value).__name__}.", f"It must be a {hint.__name__}.")
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and value < 0:
-        raise ConfigError(f"{place} is {value}.", "It must be 0 or more.")
+        raise ConfigError(f"{place} is {value!r}.", f"It must be {WORDS[hint]}.")
+    if isinstance(value, (int, float)) and not 0 <= value <= LARGEST:
+        raise ConfigError(f"{place} is {value}.", f"It must be from 0 to {LARGEST}.")
     return value
 
 
-def meant(word: str, known: list[str]) -> str:
+def meant(word: str, known: Iterable[str]) -> str:
     """ "Did you mean …?" for a mistyped word, or the list of what there is."""
-    close = difflib.get_close_matches(word, known, n=1)
-    return f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(sorted(known))}."
+    choices = sorted(known)
+    close = difflib.get_close_matches(word, choices, n=1)
+    return f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(choices)}."
