@@ -86,7 +86,7 @@ def test_openssl_time_altered_by_one_bit_is_refused(authority: Authority, stampe
 
 
 @given(position=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_changed_byte_never_gives_another_time_or_digest(
     authority: Authority, stamped: bytes, position: float, flip: int
 ) -> None:
@@ -101,7 +101,7 @@ def test_a_changed_byte_never_gives_another_time_or_digest(
 
 
 @given(st.binary(max_size=400))
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_junk_is_refused_in_a_sentence(authority: Authority, junk: bytes) -> None:
     with pytest.raises(FormatError):
         timestamp.verify(junk, DIGEST, root(authority))

@@ -24,7 +24,16 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from scrapeguard.errors import FormatError
 from scrapeguard.evidence.der import INTEGER, OCTETS, OID, SEQUENCE, SET, TIME, Node, der, expect, integer, one
 
-UNREADABLE = (IndexError, ValueError, x509.DuplicateExtension, UnsupportedAlgorithm, CryptographyDeprecationWarning)
+UNREADABLE = (  # what the standard library and cryptography raise over malformed parts
+    IndexError,
+    ValueError,
+    OverflowError,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+    UnsupportedAlgorithm,
+    CryptographyDeprecationWarning,
+)
 OID_SHA256 = bytes.fromhex("608648016503040201")
 OID_SIGNED_DATA = bytes.fromhex("2a864886f70d010702")
 OID_TST_INFO = bytes.fromhex("2a864886f70d0109100104")
