@@ -1,0 +1,131 @@
+"""robots.txt, parsed and matched by RFC 9309; forgives the slips that Google's parser forgives.
+
+    file  = [BOM] line *(EOL line)                    ; EOL = CR, LF or CRLF
+    line  = [key ":" value] ["#" comment]             ; "key value" too, if there is no third word
+    group = 1*user-agent-line *rule-line              ; lines with other keys neither end nor split a group
+
+Groups of one token are merged; a token without a group obeys that of "*". The longest pattern that matches
+decides, and of two equally long ones Allow.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from scrapeguard.notices.rules import Rule, encoded
+
+MAX_BYTES = 500 * 1024  # RFC 9309 2.5: what follows may be ignored, so nobody can rely on it
+MAX_LINE = 16_663  # bytes of a line that Google's parser reads
+MAX_TEXT = 200  # characters of a line that are quoted
+HOME = "/robots.txt"
+
+_AGENT_KEYS = ("user-agent", "useragent", "user agent")
+_ALLOW_KEYS = ("allow",)
+_DISALLOW_KEYS = ("disallow", "dissallow", "dissalow", "disalow", "diasllow", "disallaw")
+_TOKEN = re.compile(r"[a-z_-]*")  # RFC 9309 2.2.1; whatever else the line says is not part of the token
+_NAME = re.compile(r"[^\s/;,]*")  # but "360Spider" and "MJ12bot" exist, and mean themselves
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The rules for one product token, the one that decides first."""
+
+    token: str  # lower case; "*" = everybody else; "" = the file has no rules for this agent
+    rules: tuple[Rule, ...] = ()
+    heads: tuple[str, ...] = ()  # how a path must begin to be forbidden
+
+    @classmethod
+    def of(cls, token: str, rules: Iterable[Rule]) -> "Group":
+        ordered = tuple(sorted(rules, key=lambda rule: (-len(rule.pattern), not rule.allow)))
+        return cls(token, ordered, tuple({rule.pieces[0] for rule in ordered if not rule.allow}))
+
+    def rule(self, path: str) -> Rule | None:
+        """The rule that decides about an encoded path; None = nothing is said, which allows it.
+
+        /robots.txt is allowed implicitly (RFC 9309 2.2.2): only a rule that names it can speak of it.
+        """
+        for rule in self.rules:
+            if rule.matches(path) and (path != HOME or rule.pattern.startswith(HOME)):
+                return rule
+        return None
+
+    def forbids(self, path: str) -> Rule | None:
+        """The Disallow that decides about an encoded path; None = allowed."""
+        if not path.startswith(self.heads):
+            return None
+        rule = self.rule(path)
+        return None if rule is None or rule.allow else rule
+
+
+_NOBODY = Group("")
+
+
+@dataclass(frozen=True, slots=True)
+class Robots:
+    """A parsed robots.txt: a group for each token it names."""
+
+    groups: Mapping[str, Group]
+
+    def group(self, token: str) -> Group:
+        """The group that a product token ("Googlebot", in any case) has to obey."""
+        return self.groups.get(token.lower()) or self.groups.get("*") or _NOBODY
+
+
+def parse(data: bytes) -> Robots:
+    """Read a robots.txt. Never fails: a line that makes no sense is skipped, as is what lies beyond MAX_BYTES."""
+    rules: dict[str, list[Rule]] = {}
+    names: set[str] = set()
+    in_rules = False
+    for number, line in enumerate(_lines(data), 1):
+        key, value = _split(line)
+        if key.startswith(_AGENT_KEYS):
+            if in_rules:
+                names, in_rules = set(), False
+            for name in _names(value.decode("latin-1").lower()):
+                names.add(name)
+                rules.setdefault(name, [])
+        elif key.startswith(_ALLOW_KEYS + _DISALLOW_KEYS):
+            in_rules = True
+            found = tuple(_rules(number, key.startswith(_ALLOW_KEYS), line, value))
+            for name in names:
+                rules[name].extend(found)
+    return Robots({name: Group.of(name, listed) for name, listed in rules.items()})
+
+
+def _lines(data: bytes) -> list[bytes]:
+    """The lines, without comments. A line that is cut by the limit of the file's size says nothing."""
+    lines = data.removeprefix(b"\xef\xbb\xbf")[: MAX_BYTES + 1].splitlines()
+    if len(data) > MAX_BYTES:
+        del lines[-1:]
+    return [line[:MAX_LINE].partition(b"#")[0].strip() for line in lines]
+
+
+def _split(line: bytes) -> tuple[str, bytes]:
+    """Key (lower case) and value of a line; ("", b"") when it has none."""
+    key, colon, value = line.partition(b":")
+    if not colon:
+        words = line.replace(b"\t", b" ").split(b" ")
+        words = [word for word in words if word]
+        if len(words) != 2:
+            return "", b""
+        key, value = words
+    return key.strip().decode("latin-1").lower(), value.strip()
+
+
+def _names(value: str) -> set[str]:
+    """The names under which a user-agent line can be found: the token, and the name as written."""
+    if value == "*" or (value.startswith("*") and value[1].isspace()):
+        return {"*"}
+    names = {match[0] for match in (_TOKEN.match(value), _NAME.match(value)) if match}
+    return names - {"", "*"}
+
+
+def _rules(number: int, allow: bool, line: bytes, value: bytes) -> Iterable[Rule]:
+    """The rule of a line; an empty pattern says nothing. Allowing a folder's index page allows the folder."""
+    pattern = encoded(value)
+    text = line.decode("utf-8", "replace")[:MAX_TEXT]
+    if pattern:
+        yield Rule(number, allow, text, pattern)
+    folder, slash, page = pattern.rpartition("/")
+    if allow and slash and page.startswith("index.htm"):
+        yield Rule(number, allow, text, f"{folder}/$")

@@ -1,0 +1,62 @@
+"""Our verdicts are those of Google's parser: on real files, and on files nobody would write."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from robotstxt import RobotsMatcher
+
+from scrapeguard.notices.robots import HOME, parse
+from scrapeguard.notices.rules import encoded
+
+DATA = Path(os.environ.get("SCRAPEGUARD_DATA") or Path(__file__).parents[2].parent / "shared/data") / "robots"
+
+
+def allowed(robots: bytes, token: str, path: str) -> bool:
+    return parse(robots).group(token).forbids(encoded(path.encode())) is None
+
+
+@pytest.mark.skipif(not (DATA / "oracle.jsonl").exists(), reason=f"{DATA}/oracle.jsonl is missing: no real files")
+def test_all_verdicts_on_real_files_are_those_of_googles_parser():
+    compared, different = 0, []
+    for line in (DATA / "oracle.jsonl").read_text("utf-8").splitlines():
+        story = json.loads(line)
+        robots = parse((DATA / "real-files" / story["file"]).read_bytes())
+        for token, path, verdict in story["cases"]:
+            compared += 1
+            if (robots.group(token).forbids(encoded(path.encode())) is None) is not verdict:
+                different.append((story["file"], token, path, verdict))
+    assert compared > 8_000
+    assert different == []
+
+
+KEYS = st.sampled_from(
+    ["User-agent", "user-agent", "USERAGENT", "User agent", "Disallow", "disalow", "DISALLAW", "Allow", "allow"]
+    + ["Sitemap", "Crawl-delay", "Content-Signal", "Content-Usage", "Host", "", "Noindex", "Disallowed", "x"]
+)
+AGENTS = st.sampled_from(["*", "* foo", "*foo", "FooBot", "foobot/1.0", "Foo Bar", "bar", "BAR_-", "bar_-x", "", "9bot"])
+PATTERNS = st.text(st.sampled_from("/ab*$%4163.eéC$?=&#i ;:ツ"), max_size=9).map(lambda rest: "/" + rest)
+PATHS = st.text(st.sampled_from("/ab$%4163.eC?=&éツ"), max_size=9).map(lambda rest: "/" + rest.lstrip("/"))
+VALUES = AGENTS | PATTERNS | st.sampled_from(["/index.html", "/a/index.htm", "*a", "$", "", "/", "/%62", "/%2f", "/%"])
+LINES = st.builds(
+    "{}{}{}{}{}".format,
+    KEYS,
+    st.sampled_from([":", ": ", " : ", " ", "\t", "", ":\t", "  "]),
+    VALUES,
+    st.sampled_from(["", " # why", "#", " ", "\t", " /b"]),
+    st.sampled_from(["\n", "\r\n", "\r", "\n\n", "\n\r"]),
+)
+FILES = st.builds("{}{}".format, st.sampled_from(["", "\ufeff"]), st.lists(LINES, max_size=14).map("".join))
+
+
+@settings(max_examples=1500, deadline=None)
+@given(FILES, st.sampled_from(["FooBot", "foo", "bar", "BAR_-", "Other"]), PATHS)
+@example("User-agent: FooBot\nDisallow: /\nAllow: /a/index.html", "FooBot", "/a/")
+@example("User-agent: *\nDisallow: /\nUser-agent: FooBot", "FooBot", "/a")
+def test_verdicts_on_any_file_are_those_of_googles_parser(robots: str, token: str, path: str):
+    if path == HOME:
+        return
+    assert allowed(robots.encode(), token, path) is RobotsMatcher().is_allowed(robots, token, f"https://x.example{path}")
