@@ -1,0 +1,231 @@
+"""The rules of the tree, as functions from a source folder to the sentences that say where it breaks them.
+
+`test_architecture.py` demands that none is broken, and plants a violation of each to see that it would be told.
+"""
+
+import ast
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+LAYERS = (  # a module imports from its own package and from lower lines, never from its own line or a higher one
+    {"__init__", "cli"},
+    {"demo"},
+    {"console", "doors"},
+    {"guard", "exports"},
+    {"parts"},
+    {"signals", "policy", "responses", "stores", "evidence", "notices"},
+    {"facts", "metrics"},
+    {"config"},
+    {"model", "errors", "version"},
+)
+HOMES = {  # the files or folders that may import a package that is not ours
+    "click": ("cli/",),
+    "cryptography": ("evidence/", "exports/bundle.py"),
+    "redis": ("stores/redis.py",),
+    "rich": ("cli/",),
+    "starlette": ("guard.py", "responses/", "notices/", "doors/", "console/", "demo/"),
+    "ua_parser": ("facts/agent.py",),
+    "user_agents": ("facts/agent.py",),
+    "uvicorn": ("cli/", "demo/"),
+    "zstandard": ("doors/",),
+}
+PURE = ("signals/", "policy.py", "model.py")
+PURE_IMPORTS = {
+    "bisect", "collections", "dataclasses", "enum", "fractions", "functools", "ipaddress", "itertools", "math",
+    "operator", "re", "statistics", "string", "typing", "scrapeguard",
+}  # fmt: skip
+IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "compile", "__import__", "breakpoint"}
+STANDALONE = "evidence/verify.py"  # a stranger audits it: the standard library and cryptography, nothing of ours
+LATE_IMPORTS = {("__init__.py", "scrapeguard.guard")}  # imports inside a function, each with its reason in the code
+BROAD_EXCEPTS = {"guard.py": 1}  # an app without a lifespan may raise anything at all
+BASES = {"Exception", "Enum", "IntEnum", "StrEnum", "Protocol", "NamedTuple", "click.ClickException"}
+BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base", "core"}
+MODULE_LINES, FUNCTION_LINES = 250, 40
+REGISTRIES = ("signals", "responses", "notices", "stores", "doors/formats", "exports", "cli")
+
+
+@dataclass(frozen=True)
+class Module:
+    path: str  # relative to the package, such as "signals/pace.py"
+    tree: ast.Module
+    lines: int
+
+    @property
+    def unit(self) -> str:
+        """The part of the tree it belongs to: a name in LAYERS."""
+        return self.path.split("/")[0].removesuffix(".py")
+
+    @property
+    def name(self) -> str:
+        return "scrapeguard." + self.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+    def pure(self) -> bool:
+        return self.path.startswith(PURE)
+
+    def imports(self, within: ast.AST | None = None) -> Iterator[tuple[int, str]]:
+        """Line and dotted name of everything imported; `from scrapeguard.stores import redis` names the module too."""
+        for node in ast.walk(within or self.tree):
+            if isinstance(node, ast.Import):
+                yield from ((node.lineno, alias.name) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                yield node.lineno, "." * node.level + (node.module or "")
+                if node.module == "scrapeguard":
+                    yield from ((node.lineno, f"scrapeguard.{alias.name}") for alias in node.names)
+
+    def functions(self) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+        for node in ast.walk(self.tree):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                yield node
+
+
+def read(package: Path) -> list[Module]:
+    """Every Python file of the package."""
+    modules = []
+    for file in sorted(package.rglob("*.py")):
+        text = file.read_text("utf-8")
+        modules.append(Module(file.relative_to(package).as_posix(), ast.parse(text), len(text.splitlines())))
+    return modules
+
+
+def layers(modules: list[Module]) -> Iterator[str]:
+    """Imports go downwards only, and everything at the top has its line."""
+    line_of = {unit: number for number, units in enumerate(LAYERS) for unit in units}
+    for module in modules:
+        if module.unit not in line_of:
+            yield f"{module.path}: {module.unit} has no line in LAYERS"
+            continue
+        for line, name in module.imports():
+            if name.startswith("."):
+                yield f"{module.path}:{line} imports {name}; write it in full"
+            if not name.startswith("scrapeguard."):
+                continue
+            other = name.split(".")[1]
+            below = line_of.get(other, -1) > line_of[module.unit]
+            friend = (module.unit, other) == ("policy", "facts")
+            if other != module.unit and not below and not friend:
+                yield f"{module.path}:{line} imports {name}, which is not below it"
+
+
+def homes(modules: list[Module]) -> Iterator[str]:
+    """Each package that is not ours is imported where it lives, and nowhere else."""
+    for module in modules:
+        for line, name in module.imports():
+            package = name.split(".")[0]
+            if package in sys.stdlib_module_names or package in ("scrapeguard", ""):
+                continue
+            if package not in HOMES:
+                yield f"{module.path}:{line} imports {package}, which has no home in HOMES"
+            elif not module.path.startswith(HOMES[package]):
+                yield f"{module.path}:{line} imports {package}, whose home is {' and '.join(HOMES[package])}"
+
+
+def purity(modules: list[Module]) -> Iterator[str]:
+    """Rules know no clock, no randomness, no input or output, no logging and no HTTP."""
+    for module in filter(Module.pure, modules):
+        for line, name in module.imports():
+            if name.split(".")[0] not in PURE_IMPORTS:
+                yield f"{module.path}:{line} imports {name}, which is not pure"
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in IMPURE_CALLS:
+                yield f"{module.path}:{node.lineno} calls {node.func.id}(), which is not pure"
+
+
+def standalone(modules: list[Module]) -> Iterator[str]:
+    """The verifier can be read and run without the rest of us."""
+    for module in modules:
+        if module.path == STANDALONE:
+            for line, name in module.imports():
+                if name.split(".")[0] not in sys.stdlib_module_names | {"cryptography"}:
+                    yield f"{module.path}:{line} imports {name}; it stands alone"
+
+
+def registries(modules: list[Module]) -> Iterator[str]:
+    """What can be extended is a folder: its __init__ leads to every file in it, and to no file that is not there."""
+    imports = {module.name: {name for _, name in module.imports()} for module in modules}
+    for folder in REGISTRIES:
+        package = "scrapeguard." + folder.replace("/", ".")
+        reached, ahead = set[str](), {package} & imports.keys()
+        while ahead:
+            reached |= ahead
+            ahead = {name for known in ahead & imports.keys() for name in imports[known]} - reached
+            ahead = {name for name in ahead if name.startswith(package + ".")}
+        files = {name for name in imports if name.startswith(package + ".")}
+        yield from (f"{name} is not registered in {folder}/__init__.py" for name in sorted(files - reached))
+        yield from (f"{name} is imported in {folder}/, but is not there" for name in sorted(reached - imports.keys()))
+
+
+def late_imports(modules: list[Module]) -> Iterator[str]:
+    """No import hides inside a function."""
+    for module in modules:
+        for function in module.functions():
+            for line, name in module.imports(function):
+                if (module.path, name) not in LATE_IMPORTS:
+                    yield f"{module.path}:{line} imports {name} inside {function.name}()"
+
+
+def sizes(modules: list[Module]) -> Iterator[str]:
+    """A module fits in the head, a function on the screen."""
+    for module in modules:
+        if module.lines > MODULE_LINES:
+            yield f"{module.path} has {module.lines} lines; the limit is {MODULE_LINES}"
+        for function in module.functions():
+            length = (function.end_lineno or function.lineno) - function.lineno + 1
+            if length > FUNCTION_LINES:
+                place = f"{module.path}:{function.lineno} {function.name}()"
+                yield f"{place} has {length} lines; the limit is {FUNCTION_LINES}"
+
+
+def sentences(modules: list[Module]) -> Iterator[str]:
+    """Every module opens with a sentence that says what it is."""
+    for module in modules:
+        opening = (ast.get_docstring(module.tree) or "").split("\n\n")[0]
+        if not opening.rstrip().endswith((".", "?", ":")):
+            yield f"{module.path} does not open with a sentence"
+
+
+def broad_excepts(modules: list[Module]) -> Iterator[str]:
+    """Nobody swallows errors he does not know."""
+    for module in modules:
+        found = []
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.ExceptHandler):
+                caught = {"BaseException"} if node.type is None else {ast.unparse(n) for n in ast.walk(node.type)}
+            elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("suppress"):
+                caught = {ast.unparse(argument) for argument in node.args}
+            else:
+                continue
+            if caught & {"Exception", "BaseException"}:
+                found.append(node.lineno)
+        for line in found[BROAD_EXCEPTS.get(module.path, 0) :]:
+            yield f"{module.path}:{line} catches everything"
+
+
+def habits(modules: list[Module]) -> Iterator[str]:
+    """No inheritance but from exceptions, enumerations and protocols; no `global`; no drawer for odds and ends."""
+    errors = {n.name for m in modules if m.path == "errors.py" for n in m.tree.body if isinstance(n, ast.ClassDef)}
+    for module in modules:
+        if BANNED_NAMES & set(module.path.removesuffix(".py").split("/")):
+            yield f"{module.path} says nothing about what is in it"
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Global):
+                yield f"{module.path}:{node.lineno} changes the state of its module"
+            elif isinstance(node, ast.ClassDef):
+                for base in (ast.unparse(base).split("[")[0] for base in node.bases):
+                    if base not in BASES | errors:
+                        yield f"{module.path}:{node.lineno} {node.name} inherits from {base}"
+
+
+RULES: tuple[Callable[[list[Module]], Iterator[str]], ...] = (
+    layers,
+    homes,
+    purity,
+    standalone,
+    registries,
+    late_imports,
+    sizes,
+    sentences,
+    broad_excepts,
+    habits,
+)
