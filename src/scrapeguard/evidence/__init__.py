@@ -1,0 +1,1 @@
+"""What happened, written down as it happens so that somebody else can check it."""

@@ -1,0 +1,23 @@
+"""Bytes kept once, under the name of their own digest: notices as served, configurations as in force."""
+
+import os
+from pathlib import Path
+
+from scrapeguard.evidence.canonical import digest
+from scrapeguard.evidence.segment import sync_folder
+
+
+def keep(folder: Path, data: bytes) -> str:
+    """Keep `data` durably in `folder` and answer its SHA-256, which is its name there. Raises OSError."""
+    name = digest(data)
+    path = folder / name
+    if not path.exists():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = folder / f".{name}.{os.getpid()}"
+        with draft.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+        sync_folder(folder)
+    return name

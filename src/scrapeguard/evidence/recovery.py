@@ -1,0 +1,79 @@
+"""What a new segment says about the ones before it: where each chain ended, and what a dead process left torn.
+
+No other process's file is ever changed: a torn tail or a damaged line is described in a `recovery` record, with
+its place and digest, and left where it lies.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from scrapeguard.evidence.canonical import Json, digest
+from scrapeguard.evidence.reading import LONGEST, lines, parse, segments
+from scrapeguard.evidence.segment import alive
+
+NEWEST = 64  # segments looked at; each of them names those before it, so older ones are in the chain already
+LISTED = 20  # damaged places told one by one
+
+Fields = dict[str, Json]
+
+
+def heads(directory: Path, own: str) -> tuple[list[Json], list[Path]]:
+    """Where the newest other segments end, and those among them that ended without a `close` and need recovery."""
+    newest = sorted(segments(directory), key=lambda path: path.stat().st_mtime_ns)[-NEWEST:]
+    others = [path for path in newest if path.name != own and path.stat().st_size]
+    known = {name for path in others for name in _recovered(path)}
+    found: list[Json] = []
+    orphans = []
+    for path in others:
+        lives = alive(path)
+        last = parse(_last(path)) or {}
+        state = "open" if lives else "closed" if last.get("k") == "close" else "cut"
+        found.append({"digest": digest(_last(path)), "segment": path.name, "seq": last.get("seq", -1), "state": state})
+        if state == "cut" and path.name not in known:
+            orphans.append(path)
+    return found, orphans
+
+
+def recover(path: Path) -> Fields:
+    """What a dead process left: its good records, the torn tail, and every place where the chain does not hold."""
+    records, seq, prev = 0, -1, ""
+    torn: Fields | None = None
+    damage: list[Json] = []
+    for line in lines(path):
+        parsed = parse(line.raw) if line.whole else None
+        place: Fields = {"bytes": len(line.raw), "digest": digest(line.raw), "line": line.number, "offset": line.offset}
+        if not line.whole and len(line.raw) < LONGEST:
+            torn = place
+        elif parsed is None or (prev and (parsed["prev"] != prev or parsed["seq"] != seq + 1)):
+            damage.append(place)
+        if parsed is not None:
+            records, seq = records + 1, parsed["seq"]
+        prev = "" if parsed is None else digest(line.raw)
+    return {
+        "damage": damage[:LISTED],
+        "damaged": len(damage),
+        "head": prev,
+        "records": records,
+        "segment": path.name,
+        "seq": seq,
+        "torn": torn,
+    }
+
+
+def _recovered(path: Path) -> Iterator[str]:
+    """The segments that this one has recovery records of; they come right after its start."""
+    for line in islice(lines(path), 1, None):
+        parsed = parse(line.raw)
+        if parsed is None or parsed["k"] != "recovery":
+            return
+        yield str(parsed["what"].get("segment"))
+
+
+def _last(path: Path) -> bytes:
+    """The last whole line of a segment; empty when there is none within reach."""
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(size - 2 * LONGEST, 0))
+        whole = file.read().rpartition(b"\n")[0]
+    return whole.rpartition(b"\n")[2]
