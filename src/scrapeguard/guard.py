@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -44,10 +45,8 @@ class Judge:
         signals = self.panel.detect(facts, tally)
         verdict = self.policy.decide(signals, tally, facts.time, self.mode)
         if verdict.rung is not Rung.ALLOW and verdict.cause == "signals":
-            try:
+            with suppress(StoreUnavailable):  # the verdict holds for this request; the store reports its own gap
                 await self.store.place(f"address:{facts.client.key}", verdict.rung, verdict.seconds, facts.time)
-            except StoreUnavailable:
-                pass  # the verdict holds for this request; the store reports its own gap
         return verdict
 
     async def note(self, facts: Facts, outcome: Outcome | None = None) -> Tally:
@@ -93,7 +92,8 @@ class ScrapeGuard:
         try:
             await answer(scope, receive, meter)
         finally:
-            outcome = Outcome(meter.status, meter.bytes, (time.perf_counter_ns() - began) // 1000, meter.complete)
+            ended = meter.ended or time.perf_counter_ns()  # what the app does after the body is not the visitor's wait
+            outcome = Outcome(meter.status, meter.bytes, (ended - began) // 1000, bool(meter.ended))
             parts.evidence.request(facts, verdict, outcome)
             if verdict.rung is Rung.ALLOW and judge.panel.wants(facts, outcome):
                 self._later(judge.note(facts, outcome))
@@ -118,29 +118,22 @@ class ScrapeGuard:
         task.add_done_callback(self._tasks.discard)
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the lifespan on; where the app has none (it raises, as Django's does), answer the server ourselves."""
+        """Pass the lifespan on; where the app has none (it raises at once, as Django's), answer the server."""
         self._reload_on_hangup()
-        asked, answered = False, False
+        asked = False
 
         async def watching_receive() -> Message:
             nonlocal asked
-            message = await receive()
             asked = True
-            return message
-
-        async def watching_send(message: Message) -> None:
-            nonlocal answered
-            answered = True
-            await send(message)
+            return await receive()
 
         try:
-            await self.app(scope, watching_receive, watching_send)
+            await self.app(scope, watching_receive, send)
         except Exception as error:
-            if answered:
+            if asked:  # it has one, and it failed
                 raise
             log.debug("the app has no lifespan: %r", error)
-            if not asked:
-                await receive()
+            await receive()
             await send({"type": "lifespan.startup.complete"})
             await receive()
             await send({"type": "lifespan.shutdown.complete"})
@@ -164,28 +157,31 @@ class ScrapeGuard:
 
 
 class Meter:
-    """A `send` that notes the status, counts body bytes, and sees whether the whole body went out."""
+    """A `send` that notes the status, counts body bytes, and when the whole body was out (0 = not yet)."""
 
-    __slots__ = ("_send", "bytes", "complete", "status")
+    __slots__ = ("_send", "bytes", "ended", "status")
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self.status = 0
         self.bytes = 0
-        self.complete = False
+        self.ended = 0
 
     async def __call__(self, message: Message) -> None:
         kind = message["type"]
-        if kind == "http.response.body":
+        last = False
+        if kind in ("http.response.body", "websocket.http.response.body"):
             self.bytes += len(message.get("body", b""))
-            self.complete = not message.get("more_body", False)
+            last = not message.get("more_body", False)
         elif kind in ("http.response.start", "websocket.http.response.start"):
             self.status = message["status"]
         elif kind == "websocket.accept":
             self.status = 101
         elif kind == "websocket.close":
             self.status = self.status or 403
-            self.complete = True
-        elif kind == "http.response.pathsend":
-            self.complete = True
+            last = True
+        elif kind in ("http.response.pathsend", "http.response.zerocopysend"):
+            last = not message.get("more_body", False)
         await self._send(message)
+        if last:
+            self.ended = time.perf_counter_ns()

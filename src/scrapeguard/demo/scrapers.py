@@ -1,0 +1,77 @@
+"""Those who copy: a robot that asks first and obeys, and three that do not."""
+
+import asyncio
+
+from scrapeguard.demo.browser import LINKS, chromium
+from scrapeguard.demo.people import WINDOWS, Role
+from scrapeguard.demo.site import ITEMS
+from scrapeguard.demo.visitor import Visitor
+from scrapeguard.notices.robots import parse
+from scrapeguard.notices.rules import encoded
+
+REQUESTS = {
+    "User-Agent": "python-requests/2.34.2",
+    "Accept-Encoding": "gzip, deflate",
+    "Accept": "*/*",
+    "Connection": "keep-alive",
+}
+PATIENCE = 5  # so many refusals in a row, and a scraper gives up
+
+
+async def polite(visitor: Visitor) -> None:
+    """Asks robots.txt, takes a few pages it may take, with pauses."""
+    agent = "MineralMapBot/1.2 (+http://mineralmap.example/bot)"
+    headers = {"User-Agent": agent, "Accept": "text/html", "Accept-Encoding": "gzip", "Connection": "keep-alive"}
+    rules = parse((await visitor.get("/robots.txt", headers)).body).group("MineralMapBot")
+    for path in ("/", "/catalogue?page=1", "/item/7", "/trap/prices", "/item/15", "/catalogue?page=2", "/item/31"):
+        if rules.forbids(encoded(path)) is None:
+            await asyncio.sleep(1.1)
+            await visitor.get(path, headers)
+
+
+async def naive(visitor: Visitor) -> None:
+    """Follows every link it finds, seen by people or not, as fast as it can."""
+    queue, known, refused = ["/"], {"/"}, 0
+    while queue and refused < PATIENCE:
+        answer = await visitor.get(queue.pop(0), REQUESTS)
+        refused = refused + 1 if answer.refused else 0
+        found = [] if answer.refused else [link for link in LINKS.findall(answer.text) if link not in known]
+        known.update(found)
+        queue.extend(found)
+        await asyncio.sleep(0.02)
+
+
+async def walker(visitor: Visitor) -> None:
+    """Calls itself Chrome and counts: item 1, item 2, item 3 …"""
+    headers = REQUESTS | {"User-Agent": chromium(WINDOWS).headers["User-Agent"]}
+    refused = 0
+    for number in range(1, ITEMS + 1):
+        answer = await visitor.get(f"/item/{number}", headers)
+        refused = refused + 1 if answer.refused else 0
+        if refused == PATIENCE:
+            return
+        await asyncio.sleep(0.05 + number % 7 * 0.01)
+
+
+async def mover(visitor: Visitor) -> None:
+    """Sends all that Chrome sends and takes the API's records; when it is stopped it comes back from elsewhere."""
+    engine, elsewhere = chromium(WINDOWS), ["127.9.2.77", "127.9.3.78"]
+    number = 1
+    while number <= ITEMS:
+        answer = await visitor.get(f"/api/items/{number}", engine.request("fetch", "/catalogue"))
+        if not answer.refused:
+            number += 1
+        elif elsewhere:
+            await asyncio.sleep(0.5)
+            visitor.move(elsewhere.pop(0))
+        else:
+            return
+        await asyncio.sleep(0.03 + number % 5 * 0.01)
+
+
+SCRAPERS = (
+    Role("MineralMapBot", "robot", "asks robots.txt and obeys it", "127.7.80.6", polite),
+    Role("naive", "scraper", "follows every link with python-requests", "127.8.90.11", naive),
+    Role("walker", "scraper", "walks the ids and calls itself Chrome", "127.8.91.12", walker),
+    Role("mover", "scraper", "sends what Chrome sends, and changes its address when stopped", "127.9.1.76", mover),
+)

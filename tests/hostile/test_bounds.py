@@ -1,0 +1,44 @@
+"""A flood of visitors, agents and paths never seen before: the guard's memory stays where it was."""
+
+import asyncio
+import gc
+import json
+import tracemalloc
+from pathlib import Path
+
+from calling import call, guard, request
+
+WARM, MORE = 10_000, 40_000
+BOUND = 4_000_000  # bytes; a leak of 100 bytes a request would pass it
+
+
+def test_fifty_thousand_unique_requests_leave_no_memory_behind(tmp_path: Path) -> None:
+    async def flood(app: object, first: int, count: int) -> int:
+        for n in range(first, first + count):
+            headers = [
+                (b"host", b"h%d.example" % n),
+                (b"user-agent", b"Mozilla/5.0 (X%d; rv:%d.0) Firefox/%d" % (n, n, n)),
+                (b"referer", b"http://r%d.example/" % n),
+                (b"cookie", b"session=%d" % n),
+                (b"x-header-%d" % n, b"y"),
+            ]
+            client = (f"10.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}", 1)
+            await call(app, request(b"/item/%d" % n, headers, client, b"page=%d" % n))  # type: ignore[arg-type]
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    async def story() -> int:
+        app = guard(tmp_path, store={"max_subjects": 1_000}, facts={"session_cookies": ["session"]})
+        tracemalloc.start()
+        warm = await flood(app, 0, WARM)
+        grown = await flood(app, WARM, MORE) - warm
+        tracemalloc.stop()
+        await app.close()
+        return grown
+
+    assert asyncio.run(story()) < BOUND
+    requests = 0
+    for file in tmp_path.rglob("*.jsonl"):
+        with file.open("rb") as lines:
+            requests += sum(json.loads(line)["k"] == "request" for line in lines)
+    assert requests == WARM + MORE

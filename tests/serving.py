@@ -1,0 +1,155 @@
+"""Serve an ASGI app for real, on a loopback port, from a process that ends with the test; and talk to it."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+COMMANDS = {
+    "uvicorn": ("uvicorn", "{target}", "--host=127.0.0.1", "--port={port}", "--no-proxy-headers", "--log-level=info"),
+    "hypercorn": ("hypercorn", "{target}", "--bind=127.0.0.1:{port}"),
+    "granian": ("granian", "{target}", "--interface=asgi", "--host=127.0.0.1", "--port={port}", "--workers=1"),
+    "daphne": ("daphne", "--bind=127.0.0.1", "--port={port}", "{target}"),
+}
+CHROME = {
+    "Connection": "keep-alive",
+    "Upgrade-Insecure-Requests": "1",
+    "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/156.0.0.0 Safari/537.36",
+    "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8",
+    "Accept-Encoding": "gzip, deflate",
+    "Accept-Language": "en-US,en;q=0.9",
+}
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass
+class Served:
+    """A running server, its folder (with `evidence` and `marks` in it) and what it has written."""
+
+    port: int
+    folder: Path
+    process: subprocess.Popen[bytes]
+
+    def get(self, path: str, address: str = "127.0.0.1", **headers: str) -> Answer:
+        """GET with a browser's headers, some replaced (underscores for hyphens), from an address of the loopback."""
+        connection = self.connect(address)
+        try:
+            connection.request("GET", path, headers=CHROME | {k.replace("_", "-"): v for k, v in headers.items()})
+            response = connection.getresponse()
+            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+        finally:
+            connection.close()
+
+    def connect(self, address: str = "127.0.0.1") -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=10, source_address=(address, 0))
+
+    def socket(self, address: str = "127.0.0.1") -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=10, source_address=(address, 0))
+
+    def raw(self, request: bytes, patience: float = 2) -> bytes:
+        """Send bytes as they are and end the sending side; what comes back until the server closes or says no more."""
+        with self.socket() as line:
+            line.settimeout(patience)
+            answer = b""
+            try:
+                line.sendall(request)
+                line.shutdown(socket.SHUT_WR)
+                while part := line.recv(65536):
+                    answer += part
+            except OSError:
+                pass  # reset or silence: both are answers of a kind
+        return answer
+
+    def log(self) -> str:
+        return (self.folder / "log").read_text("utf-8", "replace")
+
+    def marks(self) -> set[str]:
+        return {path.name for path in (self.folder / "marks").iterdir()}
+
+    def records(self) -> list[dict[str, Any]]:
+        """Every evidence record so far; each line must be one JSON object."""
+        lines = [
+            line for path in (self.folder / "evidence").rglob("*.jsonl") for line in path.read_bytes().splitlines()
+        ]
+        return [json.loads(line) for line in lines if not line.startswith(b"~")]
+
+    def stop(self) -> int:
+        """End it as a service manager does; the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(15)
+
+
+@contextmanager
+def serve(
+    target: str,
+    folder: Path,
+    config: str,
+    server: str = "uvicorn",
+    apps: Path | None = None,
+    extra: tuple[str, ...] = (),
+) -> Iterator[Served]:
+    """Serve `target` with a configuration; evidence goes to `folder`/evidence. The process is ended on the way out."""
+    (folder / "marks").mkdir(parents=True)
+    (folder / "guard.toml").write_text(config + '\n[evidence]\ndirectory = "evidence"\n', "utf-8")
+    port = free_port()
+    command = [part.format(target=target, port=port) for part in COMMANDS[server] + extra]
+    environment = os.environ | {
+        "GUARD_CONFIG": str(folder / "guard.toml"),
+        "GUARD_MARKS": str(folder / "marks"),
+        "PYTHONPATH": str(apps or folder),
+        "PYTHONWARNINGS": "default",
+    }
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command], stdout=log, stderr=log, env=environment, cwd=folder
+        )
+    served = Served(port, folder, process)
+    try:
+        wait_until(lambda: answers(served), served)
+        yield served
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as line:
+        line.bind(("127.0.0.1", 0))
+        return int(line.getsockname()[1])
+
+
+def answers(served: Served) -> bool:
+    try:
+        served.socket().close()
+    except OSError:
+        return False
+    return True
+
+
+def wait_until(condition: Any, served: Served, seconds: float = 20) -> None:
+    """Wait for a condition; fails with the server's log when it does not come true or the server ends."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert served.process.poll() is None, f"the server ended:\n{served.log()}"
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain:\n{served.log()}"
+        time.sleep(0.02)
