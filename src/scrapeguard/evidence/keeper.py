@@ -1,0 +1,174 @@
+"""The keeper: one for each host, beside the workers; sequences what they wrote, signs, has it stamped, checks itself.
+
+A file lock elects it: whoever holds keeper.lock works, the others look again later. It writes its own records
+(what it anchored, what failed, what it found broken) through the same kind of file as everybody else.
+"""
+
+import fcntl
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from scrapeguard.errors import EvidenceError, FormatError
+from scrapeguard.evidence import keys, segment
+from scrapeguard.evidence.checkpoint import Signer, Verifier
+from scrapeguard.evidence.sequencer import Sequencer
+from scrapeguard.evidence.stamps import Authority, Witness, roots
+
+log = logging.getLogger("scrapeguard.keeper")
+SECOND, DAY = 1_000_000, 86_400_000_000  # microseconds
+LOCK = "keeper.lock"
+
+Event = Callable[[str, dict[str, object]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class KeeperSettings:
+    """[keeper]"""
+
+    run: bool = True  # one of the workers keeps; false: only `scrapeguard keeper` does
+    site: str = "localhost"  # names the log, with the host: <site>/evidence/<host>
+    host: str = ""  # "" = this machine's name
+    checkpoint_seconds: int = 5
+    stamp_seconds: int = 60  # while there is traffic
+    idle_stamp_seconds: int = 3600  # while there is none
+    overlap_days: int = 7  # so long does the old key sign along after a rotation
+    authorities: tuple[str, ...] = ()  # URLs of RFC 3161 time-stamp authorities
+    authority_roots: tuple[str, ...] = ()  # PEM files with their roots
+    witnesses: tuple[str, ...] = ()  # "<vkey> <url>" of C2SP witnesses
+
+    def name(self) -> str:
+        """The log's name, which its key signs under."""
+        return f"{self.site}/evidence/{self.host or segment.host()}"
+
+
+def elect(directory: Path) -> int | None:
+    """Take the keeper's lock: a descriptor to hold on to, or None when another process has it. Raises OSError."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+class Keeper:
+    """Keeps one evidence directory. The caller holds the lock. Raises EvidenceError and FormatError."""
+
+    def __init__(self, directory: Path, settings: KeeperSettings, event: Event, now: int) -> None:
+        self.directory = directory
+        self.settings = settings
+        self._event = event
+        self._authorities = self._read_authorities()
+        self._witnesses = [_witness(text) for text in settings.witnesses]
+        self._late: dict[str, int] = {}  # who did not answer -> since when
+        self._stamped = -1  # size of the last stamped checkpoint
+        self._stamped_at = 0
+        self._seen: dict[str, int] = {}  # witness -> the largest size it cosigned
+        keys.ensure(directory, settings.name(), now)
+        self.sequencer = Sequencer(directory, self._signers(now), self._trusted(), now)
+        self._reported: set[str] = set()
+
+    def sequence(self, now: int) -> int:
+        """Take up what is new and commit to it; answers how many records that were."""
+        self.sequencer.signers = self._signers(now)
+        self.sequencer.turn(now)
+        leaves = self.sequencer.take()
+        if leaves:
+            self.sequencer.commit(leaves)
+        for name in self.sequencer.broken.keys() - self._reported:
+            self._reported.add(name)
+            self._event("damage", {"file": name, "offset": self.sequencer.broken[name]})
+        return len(leaves)
+
+    def due(self, now: int) -> bool:
+        """Whether the newest checkpoint wants a stamp now."""
+        fresh = self.sequencer.checkpoint.size != self._stamped
+        wait = self.settings.stamp_seconds if fresh else self.settings.idle_stamp_seconds
+        return bool(self._authorities or self._witnesses) and now - self._stamped_at >= wait * SECOND
+
+    def anchor(self, now: int) -> int:
+        """Have the newest checkpoint stamped and cosigned by all that answer; answers how many did."""
+        path, size = self.sequencer.archive(), self.sequencer.checkpoint.size
+        asked: dict[str, Callable[[], object]] = {a.name: partial(a.stamp, path) for a in self._authorities}
+        for witness in self._witnesses:
+            seen = self._seen.get(witness.key.name, 0)
+            asked[witness.key.name] = partial(self._cosign, witness, path, seen)
+        anchored = [name for name, ask in asked.items() if self._asked(name, now, ask)]
+        if anchored:
+            self._event("anchor", {"by": anchored, "origin": self.sequencer.checkpoint.origin, "size": size})
+            self._stamped = size
+        self._stamped_at = now
+        return len(anchored)
+
+    def _cosign(self, witness: Witness, path: Path, seen: int) -> None:
+        witness.cosign(path, self.sequencer.tiles, seen)
+        self._seen[witness.key.name] = self.sequencer.checkpoint.size
+
+    def _asked(self, name: str, now: int, ask: Callable[[], object]) -> bool:
+        """Ask somebody outside; a failure is told once, and so is its end, with how long it lasted."""
+        try:
+            ask()
+        except (OSError, FormatError) as error:
+            if name not in self._late:
+                self._late[name] = now
+                self._event("anchor.delayed", {"by": name, "error": str(error)[:300]})
+                log.warning("%s does not anchor the log: %s", name, error)
+            return False
+        since = self._late.pop(name, None)
+        if since is not None:
+            self._event("anchor.resumed", {"by": name, "since": since})
+        return True
+
+    def _signers(self, now: int) -> list[Signer]:
+        name = self.settings.name()
+        old = keys.retired(self.directory, name, now - self.settings.overlap_days * DAY)
+        return [keys.load(self.directory, name), *([old] if old else [])]
+
+    def _trusted(self) -> list[Verifier]:
+        return [change.new for change in keys.history(self.directory)]
+
+    def _read_authorities(self) -> list[Authority]:
+        if self.settings.authorities and not self.settings.authority_roots:
+            raise EvidenceError(
+                "[keeper] names time-stamp authorities but no root to check them against.",
+                "Put the PEM files of their roots into authority_roots.",
+            )
+        found = roots([self.directory / path for path in self.settings.authority_roots])
+        return [Authority(url, found) for url in self.settings.authorities]
+
+
+def run(keeper: Keeper, stop: threading.Event) -> None:
+    """Keep until `stop` is set; then take up what is left and anchor it once more."""
+    while not stop.wait(keeper.settings.checkpoint_seconds):
+        _round(keeper)
+    while keeper.sequence(_now()):
+        pass
+    if keeper.due(_now() + keeper.settings.idle_stamp_seconds * SECOND):
+        keeper.anchor(_now())
+
+
+def _round(keeper: Keeper) -> None:
+    try:
+        while keeper.sequence(_now()):
+            pass
+        if keeper.due(_now()):
+            keeper.anchor(_now())
+    except OSError as error:
+        log.error("the keeper could not write: %s", error)  # a full disk: the next round tries again
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
+
+
+def _witness(text: str) -> Witness:
+    vkey, _, url = text.partition(" ")
+    return Witness(url.strip(), Verifier.parse(vkey))
