@@ -1,0 +1,254 @@
+"""How the memory store counts: one cell for each watch, over the row of numbers, bitmaps and walks of a subject."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from scrapeguard.model import Gaps, Seen, Steps, Taken
+from scrapeguard.stores.counting import (
+    FAMILIES,
+    LIMIT,
+    MOMENTS,
+    NO_GAPS,
+    Digest,
+    moments,
+    slide,
+    slide_distinct,
+)
+
+NO_STEPS = Steps(0, 0, "")
+
+
+class Row:
+    """All that is counted for one subject. A cell knows its places in it."""
+
+    __slots__ = ("maps", "numbers", "walks")
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+        self.maps: list[Bits] = []
+        self.walks: list[list[Walk]] = []
+
+    def grow(self, numbers: int, maps: int, walks: int) -> None:
+        """Make room for the cells of a plan."""
+        self.numbers += [0] * (numbers - len(self.numbers))
+        self.maps += [NO_BITS] * (maps - len(self.maps))
+        self.walks += [[] for _ in range(walks - len(self.walks))]
+
+
+class Cell(Protocol):
+    """One watch. `empty` answers for a subject never seen; both verbs answer with the state after them."""
+
+    @property
+    def empty(self) -> Seen: ...
+
+    def add(self, row: Row, taken: Taken, time: int) -> Seen: ...
+
+    def look(self, row: Row, time: int) -> Seen: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Numbers: start of the bucket, count in it, count in the one before."""
+
+    at: int
+    window: int  # microseconds, here and below
+    empty: int = 0
+
+    def add(self, row: Row, taken: Taken, time: int) -> int:
+        assert isinstance(taken, int)
+        numbers, at, window = row.numbers, self.at, self.window
+        elapsed = time - numbers[at]
+        if elapsed >= window:
+            start = time - time % window
+            numbers[at + 2] = numbers[at + 1] if start - numbers[at] == window else 0
+            numbers[at + 1] = 0
+            numbers[at] = start
+            elapsed = time - start
+        elif elapsed < 0:
+            elapsed = 0
+        now = numbers[at + 1] = min(numbers[at + 1] + taken, LIMIT)
+        before = numbers[at + 2]
+        return slide(now, before, elapsed, window) if before else now
+
+    def look(self, row: Row, time: int) -> int:
+        numbers, at, window = row.numbers, self.at, self.window
+        elapsed = time - numbers[at]
+        if elapsed < window:
+            return slide(numbers[at + 1], numbers[at + 2], max(elapsed, 0), window)
+        elapsed -= window
+        return slide(0, numbers[at + 1], elapsed, window) if elapsed < window else 0
+
+
+Bits = bytes | bytearray
+NO_BITS: Bits = b""
+
+
+def has_bit(bits: Bits, index: int, size: int) -> bool:
+    """Whether a bit is set. A set of few bits is a list of two-byte indexes, a larger one a bitmap of `size` bytes.
+
+    The first byte of an index is 128 or more and the second is less, so a search cannot match across two of them.
+    """
+    if len(bits) < size:
+        return bytes((0x80 | index >> 7, index & 0x7F)) in bits
+    return bool(bits[index >> 3] >> (index & 7) & 1)
+
+
+def with_bit(bits: Bits, index: int, size: int) -> Bits:
+    """The set with one more bit, which was not set."""
+    if len(bits) >= size:
+        assert isinstance(bits, bytearray)
+        bits[index >> 3] |= 1 << (index & 7)
+        return bits
+    bits = bits + bytes((0x80 | index >> 7, index & 0x7F))
+    if len(bits) < size:
+        return bits
+    grown = bytearray(size)
+    for high, low in zip(bits[::2], bits[1::2], strict=True):
+        each = (high & 0x7F) << 7 | low
+        grown[each >> 3] |= 1 << (each & 7)
+    return grown
+
+
+@dataclass(frozen=True, slots=True)
+class Distinct:
+    """Numbers: start of the bucket, bits set in it, bits set only in the one before. Maps: those two buckets."""
+
+    at: int
+    map: int
+    window: int
+    size: int  # bytes of a bitmap
+    table: tuple[int, ...]
+    digest: Digest
+    empty: int = 0
+
+    def add(self, row: Row, taken: Taken, time: int) -> int:
+        assert isinstance(taken, str)
+        numbers, at, maps, here = row.numbers, self.at, row.maps, self.map
+        elapsed = time - numbers[at]
+        if elapsed >= self.window:
+            elapsed = self._turn(row, time)
+        elif elapsed < 0:
+            elapsed = 0
+        size = self.size
+        index = self.digest(taken) % (size << 3)
+        if not has_bit(maps[here], index, size):
+            maps[here] = with_bit(maps[here], index, size)
+            numbers[at + 1] += 1
+            if numbers[at + 2] and has_bit(maps[here + 1], index, size):
+                numbers[at + 2] -= 1
+        return slide_distinct(numbers[at + 1], numbers[at + 2], elapsed, self.window, self.table)
+
+    def _turn(self, row: Row, time: int) -> int:
+        """Begin the bucket that `time` is in; answers how far into it that is."""
+        numbers, at, maps, here = row.numbers, self.at, row.maps, self.map
+        start = time - time % self.window
+        kept = start - numbers[at] == self.window
+        maps[here + 1] = maps[here] if kept else NO_BITS
+        maps[here] = NO_BITS
+        numbers[at : at + 3] = start, 0, numbers[at + 1] if kept else 0
+        return time - start
+
+    def look(self, row: Row, time: int) -> int:
+        start, ones, only = row.numbers[self.at : self.at + 3]
+        elapsed = time - start
+        if elapsed < self.window:
+            return slide_distinct(ones, only, max(elapsed, 0), self.window, self.table)
+        elapsed -= self.window
+        return slide_distinct(0, ones, elapsed, self.window, self.table) if elapsed < self.window else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Numbers: time of the last request (0 = none yet), gaps, their sum, the sum of their squares."""
+
+    at: int
+    window: int
+    empty: Gaps = NO_GAPS
+
+    def add(self, row: Row, _taken: Taken, time: int) -> Gaps:
+        numbers, at = row.numbers, self.at
+        gap = time - numbers[at]
+        if gap > self.window:
+            numbers[at : at + 4] = time, 0, 0, 0
+            return NO_GAPS
+        if gap < 0:  # overtaken on its way: as good as simultaneous
+            gap = 0
+        else:
+            numbers[at] = time
+            gap //= 1000
+        count, total, squares = numbers[at + 1] + 1, numbers[at + 2] + gap, numbers[at + 3] + gap * gap
+        if count == MOMENTS:
+            count, total, squares = count // 2, total // 2, squares // 2
+        numbers[at + 1], numbers[at + 2], numbers[at + 3] = count, total, squares
+        return moments(count, total, squares)
+
+    def look(self, row: Row, time: int) -> Gaps:
+        last, count, total, squares = row.numbers[self.at : self.at + 4]
+        return NO_GAPS if time - last > self.window else moments(count, total, squares)
+
+
+class Walk:
+    """Numbers lo to hi of one family are done; `stride` is the smallest extension since the last turn or jump."""
+
+    __slots__ = ("direction", "family", "hi", "last", "lo", "run", "stride")
+
+    def __init__(self, family: int, number: int, time: int) -> None:
+        self.family = family
+        self.last = time
+        self.restart(number)
+
+    def restart(self, number: int) -> None:
+        self.lo = self.hi = number
+        self.run = self.stride = self.direction = 0
+
+    def extend(self, number: int) -> None:
+        """Go on to a number: the next step if it is about as wide and in the same direction, else a new start."""
+        if self.lo <= number <= self.hi:
+            return
+        wide, direction = (number - self.hi, 1) if number > self.hi else (self.lo - number, -1)
+        if not self.run:
+            self.run, self.stride, self.direction = 1, wide, direction
+        elif direction == self.direction and wide <= 4 * self.stride and self.stride <= 4 * wide:
+            self.run, self.stride = self.run + 1, min(self.stride, wide)
+        else:
+            self.restart(number)
+            return
+        self.lo, self.hi = min(self.lo, number), max(self.hi, number)
+
+
+@dataclass(frozen=True, slots=True)
+class Walks:
+    """Walks of up to four families, the one touched last at the end."""
+
+    at: int
+    window: int
+    digest: Digest
+    empty: Steps = NO_STEPS
+
+    def add(self, row: Row, taken: Taken, time: int) -> Steps:
+        assert isinstance(taken, tuple)
+        name, number = taken
+        if not 0 <= number <= LIMIT:
+            return self.look(row, time)
+        walks, family = row.walks[self.at], self.digest(name)
+        for place, walk in enumerate(walks):
+            if walk.family == family:
+                del walks[place]
+                break
+        else:
+            walk = Walk(family, number, time)
+            del walks[: 1 - FAMILIES]
+        walks.append(walk)
+        if time - walk.last > self.window:
+            walk.restart(number)
+        walk.last = max(walk.last, time)
+        walk.extend(number)
+        return Steps(walk.run, walk.stride, name)
+
+    def look(self, row: Row, time: int) -> Steps:
+        """The longest walk that is not over; its family is not remembered by name."""
+        best = NO_STEPS
+        for walk in row.walks[self.at]:
+            if walk.run >= max(best.run, 1) and time - walk.last <= self.window:
+                best = Steps(walk.run, walk.stride, "")
+        return best

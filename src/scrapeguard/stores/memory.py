@@ -1,0 +1,159 @@
+"""The memory store: counts and standings of one process, bounded, the longest unseen forgotten first."""
+
+import os
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from scrapeguard.model import Facts, Outcome, Plan, Rung, Seen, Standing, SubjectKind, Taken, Tally, Watch
+from scrapeguard.stores.cells import Cell, Count, Distinct, Moments, Row, Walks
+from scrapeguard.stores.counting import (
+    CLEAR,
+    DAY,
+    SECOND,
+    STRIKES,
+    Digest,
+    estimates,
+    field,
+    groups,
+    span,
+    standing,
+)
+
+Seat = tuple[int, Cell]  # place in the plan, and the cell that answers there
+
+
+@dataclass(slots=True)
+class Placed:
+    """Where a subject was put: rung, until when, and when it was put on a rung lately (microseconds)."""
+
+    rung: Rung = Rung.ALLOW
+    until: int = 0
+    struck: tuple[int, ...] = ()
+
+    def at(self, now: int) -> Standing:
+        return standing(self.rung, self.until, sum(now - strike < DAY for strike in self.struck), now)
+
+
+class MemoryStore:
+    """Counts in this process alone. `observe` and `place` never wait and never fail.
+
+    Keeps at most `max_subjects` rows of counts and as many standings; `forgotten` says how many had to go.
+    The salt keeps visitors from choosing which of their objects are taken for one; b"" repeats in every run.
+    """
+
+    def __init__(self, max_subjects: int = 50_000, salt: bytes | None = None) -> None:
+        self.forgotten = 0
+        self._max = max_subjects
+        self._digest = Digest(os.urandom(16) if salt is None else salt)
+        self._rows: OrderedDict[str, Row] = OrderedDict()
+        self._placed: OrderedDict[str, Placed] = OrderedDict()
+        self._cells: dict[str, Cell] = {}  # by field; places in a row are given out once and stay
+        self._numbers = self._maps = self._walks = 0  # the measures of a row
+        self._plan: Plan | None = None
+        self._groups: tuple[tuple[SubjectKind, tuple[Seat, ...]], ...] = ()
+
+    async def observe(self, facts: Facts, plan: Plan, outcome: Outcome | None = None) -> Tally:
+        """See `Store.observe`."""
+        if plan is not self._plan:
+            self._use(plan)
+        taken = plan.taken(facts, outcome)
+        time = facts.time
+        seen: list[Seen] = [None] * len(taken)
+        found = CLEAR
+        for kind, seats in self._groups:
+            subject = facts.subject(kind)
+            if subject is None:
+                continue
+            if kind == "address" and self._placed:
+                found = self.standing(subject, time)
+                if found.rung:
+                    taken = [None] * len(taken)
+            row = self._row(subject, seats, taken)
+            if row is None:
+                for place, cell in seats:
+                    seen[place] = cell.empty
+                continue
+            for place, cell in seats:
+                value = taken[place]
+                seen[place] = cell.add(row, value, time) if value else cell.look(row, time)
+        return Tally(tuple(seen), found)
+
+    async def place(self, subject: str, rung: Rung, seconds: int, now: int) -> Standing:
+        """See `Store.place`. Never lowers a rung that holds; what begins or raises a standing is a strike."""
+        if rung is Rung.ALLOW:
+            self._placed.pop(subject, None)
+            self._rows.pop(subject, None)
+            return CLEAR
+        placed = self._placed.get(subject) or Placed()
+        held = placed.rung if placed.until > now else Rung.ALLOW
+        until = now + seconds * SECOND
+        if rung > held:
+            placed.rung, placed.until = rung, until
+            placed.struck = (*placed.struck, now)[-STRIKES:]
+        elif rung == held:
+            placed.until = max(placed.until, until)
+        self.put(subject, placed)
+        return placed.at(now)
+
+    def standing(self, subject: str, now: int) -> Standing:
+        """Where a subject stands at `now`."""
+        placed = self._placed.get(subject)
+        return CLEAR if placed is None else placed.at(now)
+
+    def put(self, subject: str, placed: Placed) -> None:
+        """Keep a standing, as new; the one placed longest ago makes room."""
+        self._placed[subject] = placed
+        self._placed.move_to_end(subject)
+        if len(self._placed) > self._max:
+            self._placed.popitem(last=False)
+            self.forgotten += 1
+
+    async def close(self) -> None:
+        """Nothing to do."""
+
+    def _row(self, subject: str, seats: tuple[Seat, ...], taken: list[Taken]) -> Row | None:
+        """The counts of a subject, now the latest seen; made when something is to be added, else None."""
+        row = self._rows.get(subject)
+        if row is not None:
+            self._rows.move_to_end(subject)
+            if len(row.numbers) != self._numbers or len(row.walks) != self._walks:
+                row.grow(self._numbers, self._maps, self._walks)
+        elif any(taken[place] for place, _ in seats):
+            row = self._rows[subject] = Row()
+            row.grow(self._numbers, self._maps, self._walks)
+            if len(self._rows) > self._max:
+                self._rows.popitem(last=False)
+                self.forgotten += 1
+        return row
+
+    def _use(self, plan: Plan) -> None:
+        """Lay a plan out. A later plan finds the cells of equal watches as they are; rows grow for the rest."""
+        found = []
+        for group in groups(plan):
+            seats = zip(group.places, map(self._cell, group.watches), strict=True)
+            found.append((group.kind, tuple(seats)))
+        self._groups = tuple(found)
+        self._plan = plan
+
+    def _cell(self, watch: Watch) -> Cell:
+        name = field(watch)
+        if name not in self._cells:
+            self._cells[name] = self._new_cell(watch)
+        return self._cells[name]
+
+    def _new_cell(self, watch: Watch) -> Cell:
+        window, at, maps, walks = span(watch), self._numbers, self._maps, self._walks
+        match watch.kind:
+            case "count":
+                self._numbers += 3
+                return Count(at, window)
+            case "distinct":
+                self._numbers += 3
+                self._maps += 2
+                return Distinct(at, maps, window, watch.bits // 8, estimates(watch.bits), self._digest)
+            case "gaps":
+                self._numbers += 4
+                return Moments(at, window)
+            case "steps":
+                self._walks += 1
+                return Walks(walks, window, self._digest)
