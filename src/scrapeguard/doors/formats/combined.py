@@ -1,0 +1,125 @@
+r"""The log formats of Apache and nginx that are lines of words, brackets and quotes, and Traefik's, their heir.
+
+    [vhost[:port]] address ident user [time] "request" status bytes [field…] ["referer" [field…] "agent" [field…]]
+
+Quotes inside quotes are escaped (`\"` by Apache, `\x22` by nginx). Every pattern is possessive: a line is read once,
+whatever is in it.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+from scrapeguard.doors.fields import behind, request_line, unescape, written_time
+from scrapeguard.errors import FormatError
+from scrapeguard.facts.address import parse, parse_node
+from scrapeguard.facts.reader import LogEntry
+
+INSIDE = r'(?:[^"\\]++|\\.)*+'
+BARE = r'(?: [^" ][^ ]*+)*+'
+START = (
+    r"(?P<head>.{0,1024}?) ?\[(?P<time>[^\[\]]{10,40})\] "
+    rf'"(?P<request>{INSIDE})" (?P<status>[0-9]{{3}}|-) (?P<bytes>[0-9]{{1,18}}|-){BARE}'
+)
+MORE = rf'(?P<more>(?: (?:"{INSIDE}"|[^" ][^ ]*+))*+)'
+HOST_AND_PORT = re.compile(r"(?:[^:]+|\[.*\]):([0-9]{1,5})")
+SCHEMES = {"80": "http", "443": "https"}
+
+
+class Who(NamedTuple):
+    """What stands before the time."""
+
+    host: str | None
+    scheme: str | None
+    address: str
+    user: str
+
+
+@lru_cache(maxsize=8192)
+def who(head: str) -> Who:
+    """Virtual host, address and user. A user name may have spaces; a forwarding chain may stand for the address."""
+    words = head.split()
+    host, scheme = None, None
+    port = HOST_AND_PORT.fullmatch(words[0]) if len(words) > 3 else None
+    if port or (len(words) > 1 and parse(words[1]) and not words[0].endswith(",")):
+        name = words.pop(0)
+        host = "" if name == "-" else name
+        scheme = SCHEMES.get(port[1]) if port else None
+    if len(words) == 2:  # "- -": ident and user, and no address
+        words.insert(0, "")
+    address = words.pop(0) if words else ""
+    while address.endswith(",") and words:
+        address += words.pop(0)
+    if "," in address:
+        address = behind("", address)
+    user = " ".join(words[1:])
+    return Who(host, scheme, "" if address == "-" else address, "" if user == "-" else user)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One order of fields; called with a line and its number, it gives the entry. Raises FormatError."""
+
+    pattern: re.Pattern[str]
+
+    def __call__(self, line: str, number: int) -> LogEntry:
+        match = self.pattern.fullmatch(line)
+        if match is None:
+            raise FormatError(complaint(line))
+        field = match.groupdict()
+        client = who(field["head"])
+        request = request_line(unescape(field["request"]))
+        agent, referer, millis = field.get("agent"), field.get("referer"), field.get("millis")
+        return LogEntry(
+            time=written_time(field["time"]),
+            # Some sites log a session before the agent instead of an address: then that is who is counted.
+            address=forwarded(client.address, field.get("more") or "") or (field.get("between") or "").strip(),
+            port=None,
+            method=request.method,
+            target=request.target,
+            host=client.host,
+            scheme=client.scheme,
+            agent=None if agent is None else unescape(agent),
+            referer=None if referer is None else unescape(referer),
+            headers=None,
+            user=client.user,
+            status=None if field["status"] == "-" else int(field["status"]),
+            bytes=0 if field["bytes"] == "-" else int(field["bytes"]),
+            micros=None if millis is None else int(millis) * 1000,
+            line=number,
+        )
+
+
+def forwarded(address: str, more: str) -> str:
+    """The visitor behind the site's own proxy, when one of the fields after the agent is a forwarding chain."""
+    for text in re.findall(r'"([0-9A-Fa-f.:, \[\]]+)"', more) if more else ():
+        if parse_node(text.rpartition(",")[2].strip()):
+            return behind(address, text)
+    return address
+
+
+def complaint(line: str) -> str:
+    """Why a line fits no layout: the first thing that is missing."""
+    if not re.search(r"\[[^\[\]]{10,40}\] ", line[:1100]):
+        return "There is no [time] in it."
+    if len(re.findall(r'(?<!\\)"', line)) % 2:
+        return "A quote is opened and never closed: the line is cut, or something wrote quotes unescaped."
+    return "Its fields are not those of the format."
+
+
+def quoted(*names: str) -> str:
+    """Quoted fields of these names one after the other; bare fields may stand between them."""
+    return f"(?P<between>{BARE})".join(rf' "(?P<{name}>{INSIDE})"' for name in names)
+
+
+def layout(fields: str) -> Layout:
+    """The layout that has these fields after the bytes."""
+    return Layout(re.compile(START + fields + " ?", re.DOTALL))
+
+
+common = layout("")
+combined = layout(quoted("referer", "agent") + MORE)
+combined_field = layout(quoted("referer") + BARE + f' "{INSIDE}"' + BARE + quoted("agent") + MORE)
+combined_agent = layout(quoted("agent") + BARE)
+traefik_words = layout(quoted("referer", "agent") + rf' [0-9]+ "{INSIDE}" "{INSIDE}" (?P<millis>[0-9]{{1,12}})ms')
