@@ -38,7 +38,9 @@ PURE_IMPORTS = {
 }  # fmt: skip
 IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "compile", "__import__", "breakpoint"}
 STANDALONE = "evidence/verify.py"  # a stranger audits it: the standard library and cryptography, nothing of ours
-LATE_IMPORTS = {("__init__.py", "scrapeguard.guard")}  # imports inside a function, each with its reason in the code
+LATE_IMPORTS = {
+    ("__init__.py", "scrapeguard.guard.ScrapeGuard")
+}  # imports inside a function, each with its reason in the code
 BROAD_EXCEPTS = {"guard.py": 1}  # an app without a lifespan may raise anything at all
 BASES = {"Exception", "Enum", "IntEnum", "StrEnum", "Protocol", "NamedTuple", "click.ClickException"}
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base", "core"}
@@ -65,14 +67,13 @@ class Module:
         return self.path.startswith(PURE)
 
     def imports(self, within: ast.AST | None = None) -> Iterator[tuple[int, str]]:
-        """Line and dotted name of everything imported; `from scrapeguard.stores import redis` names the module too."""
+        """Line and dotted name of everything imported: `from a.b import c` is "a.b.c"."""
         for node in ast.walk(within or self.tree):
             if isinstance(node, ast.Import):
                 yield from ((node.lineno, alias.name) for alias in node.names)
             elif isinstance(node, ast.ImportFrom):
-                yield node.lineno, "." * node.level + (node.module or "")
-                if node.module == "scrapeguard":
-                    yield from ((node.lineno, f"scrapeguard.{alias.name}") for alias in node.names)
+                origin = "." * node.level + (node.module or "")
+                yield from ((node.lineno, f"{origin}.{alias.name}") for alias in node.names)
 
     def functions(self) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
         for node in ast.walk(self.tree):
@@ -142,18 +143,20 @@ def standalone(modules: list[Module]) -> Iterator[str]:
 
 
 def registries(modules: list[Module]) -> Iterator[str]:
-    """What can be extended is a folder: its __init__ leads to every file in it, and to no file that is not there."""
-    imports = {module.name: {name for _, name in module.imports()} for module in modules}
+    """What can be extended is a folder: its __init__ leads to every file in it."""
+    files = {module.name for module in modules}
+    imports = {
+        module.name: {name if name in files else name.rpartition(".")[0] for _, name in module.imports()}
+        for module in modules
+    }
     for folder in REGISTRIES:
         package = "scrapeguard." + folder.replace("/", ".")
-        reached, ahead = set[str](), {package} & imports.keys()
+        reached, ahead = set[str](), {package}
         while ahead:
             reached |= ahead
-            ahead = {name for known in ahead & imports.keys() for name in imports[known]} - reached
-            ahead = {name for name in ahead if name.startswith(package + ".")}
-        files = {name for name in imports if name.startswith(package + ".")}
-        yield from (f"{name} is not registered in {folder}/__init__.py" for name in sorted(files - reached))
-        yield from (f"{name} is imported in {folder}/, but is not there" for name in sorted(reached - imports.keys()))
+            ahead = {name for at in ahead for name in imports.get(at, ()) if name.startswith(package + ".")} - reached
+        beside = {name for name in files if name.startswith(package + ".")}
+        yield from (f"{name} is not registered in {folder}/__init__.py" for name in sorted(beside - reached))
 
 
 def late_imports(modules: list[Module]) -> Iterator[str]:

@@ -45,12 +45,6 @@ PLANTS = {  # what is appended to a file (or makes a new one), the rule it break
     "an unregistered detector": ("signals/planted.py", '"""Planted."""', "registries", "is not registered"),
     "an unregistered response": ("responses/planted.py", '"""Planted."""', "registries", "is not registered"),
     "an unregistered command": ("cli/planted.py", '"""Planted."""', "registries", "is not registered"),
-    "a registered file that is not there": (
-        "signals/__init__.py",
-        "from scrapeguard.signals.ghost import Ghost",
-        "registries",
-        "signals.ghost is imported in signals/, but is not there",
-    ),
     "an import inside a function": ("policy.py", "def f():\n    import math", "late_imports", "inside f()"),
     "a long module": ("policy.py", "\n" * 250, "sizes", "the limit is 250"),
     "a long function": ("policy.py", "def f():\n" + "    pass\n" * 40, "sizes", "f() has 41 lines; the limit is 40"),

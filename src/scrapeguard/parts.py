@@ -47,13 +47,23 @@ class Parts:
 
 
 def build(config: Config) -> Parts:
-    """The parts for a configuration, opened and ready. Raises ConfigError."""
-    return _assemble(config, None)
+    """The parts for a configuration, at work. Raises ConfigError."""
+    return _activate(examine(config))
 
 
 def rebuild(config: Config, old: Parts) -> Parts:
-    """New parts that keep the counts, standings and evidence of the old. Raises ConfigError and changes nothing then."""
-    return _assemble(config, old)
+    """New parts that keep the counts, standings and evidence of the old; a ConfigError changes nothing."""
+    return _activate(_assemble(config, old))
+
+
+def examine(config: Config) -> Parts:
+    """The parts for a configuration, not yet at work: nothing is connected, nothing written. Raises ConfigError."""
+    return _assemble(config, None)
+
+
+def _activate(parts: Parts) -> Parts:
+    parts.evidence.activate(parts.mode, parts.config, parts.notices.published())
+    return parts
 
 
 def _assemble(config: Config, old: Parts | None) -> Parts:
@@ -76,5 +86,4 @@ def _assemble(config: Config, old: Parts | None) -> Parts:
         for name, now in (("store", storing), ("evidence", recording)):
             if now != old.config.known()[name]:
                 raise ConfigError(f"{config.source}: [{name}] has changed.", "That takes effect with a restart only.")
-    evidence.activate(guard.mode, config, notices.published())
     return Parts(config, guard.mode, reader, store, panel, policy, lists, notices, responses, evidence)
