@@ -1,0 +1,1 @@
+"""Facts: what one request says about itself, read once; nothing here decides anything."""

@@ -1,0 +1,200 @@
+"""From a request, or a line of an access log, to Facts: read once, never refusing, whatever it says."""
+
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any
+from urllib.parse import quote
+
+from scrapeguard.errors import ConfigError
+from scrapeguard.facts import address as addresses
+from scrapeguard.facts.agent import classify
+from scrapeguard.facts.client import Clients, Family
+from scrapeguard.facts.fingerprint import digest
+from scrapeguard.facts.networks import Networks
+from scrapeguard.facts.reference import References
+from scrapeguard.facts.site import Sites
+from scrapeguard.facts.resource import resource_of
+from scrapeguard.facts.target import object_of
+from scrapeguard.model import Agent, Client, Facts, Headers
+
+SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
+HOST = re.compile(r"([a-z0-9_.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::\d{0,5})?")
+ABSOLUTE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,15})://([^/?#]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class FactsSettings:
+    """[facts]"""
+
+    trusted_proxies: tuple[str, ...] = ()  # whose forwarding headers are believed
+    trust_unix_socket: bool = False  # a peer without an address is a proxy of ours
+    forwarded_header: Family = "x-forwarded-for"
+    tls_fingerprint_header: str = ""  # in which a trusted proxy hands over JA4
+    session_cookies: tuple[str, ...] = ()  # whose value identifies a session
+    credential_headers: tuple[str, ...] = ("authorization", "x-api-key")
+    secret: str = ""  # keys the credential digests; "" = a new one with each start
+    traps: tuple[str, ...] = ()  # paths no person sees a link to; "*" stands for anything
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One line of an access log. `None` = the format has no such field; "" = the field was empty, or "-"."""
+
+    time: int  # microseconds since 1970, UTC
+    address: str
+    port: int | None
+    method: str
+    target: str  # as in the request line
+    host: str | None
+    scheme: str | None
+    agent: str | None
+    referer: str | None
+    headers: Headers | None
+    user: str | None
+    status: int | None
+    bytes: int | None
+    micros: int | None
+    line: int
+
+
+class FactsReader:
+    """`forbidden(host, agent, path with query)` answers the robots.txt rule that forbids it, or "" for none."""
+
+    def __init__(self, settings: FactsSettings, forbidden: Callable[[str | None, Agent, str], str]) -> None:
+        proxies = Networks(settings.trusted_proxies, "facts.trusted_proxies")
+        self._clients = Clients(proxies, settings.forwarded_header, settings.trust_unix_socket)
+        self._forbidden = forbidden
+        self._references = References()
+        self._sites = Sites()
+        self._ja4 = settings.tls_fingerprint_header.lower()
+        self._credentials = [name.lower().encode("latin-1", "replace") for name in settings.credential_headers]
+        self._cookies = _any_of([re.escape(name) for name in settings.session_cookies])
+        self._traps = _any_of([re.escape(path).replace(r"\*", ".*") for path in settings.traps])
+        for path in settings.traps:
+            if not path.startswith("/"):
+                raise ConfigError(f"facts.traps: {path!r} does not begin with a slash.", 'Write it like "/trap/*".')
+        self._key = (
+            blake2b(settings.secret.encode(), digest_size=32).digest() if settings.secret else secrets.token_bytes(32)
+        )
+        self._from_log = lru_cache(8192)(_from_log)
+        classify(None)  # reads the list of known crawlers now, not with the first visitor
+
+    def read(self, scope: Mapping[str, Any], now: int) -> Facts:
+        """The facts of an ASGI http or websocket scope at `now`, microseconds since 1970."""
+        pairs = scope["headers"]
+        headers = Headers(pairs)
+        raw = headers.raw
+        origin = self._clients.read(scope.get("client"), raw, pairs)
+        agent_raw = raw.get(b"user-agent")
+        agent = classify(None if agent_raw is None else agent_raw.decode("latin-1"))
+        path, query = _path(scope), scope.get("query_string", b"").decode("latin-1")
+        host = _host(origin.host or raw.get(b"host", b"").decode("latin-1"))
+        accept = raw.get(b"accept")
+        resource = resource_of(path, None if accept is None else accept.decode("latin-1"))
+        attested = headers.get(self._ja4) or "" if self._ja4 and origin.trusted else ""
+        referer = raw.get(b"referer")
+        return Facts(
+            now,
+            self._references.next(),
+            scope.get("method", "GET"),
+            SCHEMES.get(origin.scheme or scope.get("scheme", "http")),
+            host,
+            path,
+            query,
+            resource,
+            object_of(path, query),
+            origin.client,
+            agent,
+            headers,
+            "" if referer is None else referer.decode("latin-1"),
+            digest(agent.raw, headers, attested),
+            self._credential(raw),
+            self._forbidden(host, agent, f"{path}?{query}" if query else path),
+            self._traps is not None and self._traps.fullmatch(path) is not None,
+            self._sites.learn(host, origin.client.key, resource, path),
+            scope["type"] == "websocket",
+        )
+
+    def read_log(self, entry: LogEntry) -> Facts:
+        """The facts of a log line; what its format does not hold is None."""
+        scheme, host, path, query = _split(entry)
+        client = self._from_log(entry.address, entry.port)
+        agent = None if entry.agent is None else classify(entry.agent)
+        resource = resource_of(path, None if entry.headers is None else entry.headers.get("accept"))
+        whole = f"{path}?{query}" if query else path
+        return Facts(
+            time=entry.time,
+            reference=f"L{entry.line}",
+            method=entry.method,
+            scheme=scheme,
+            host=host,
+            path=path,
+            query=query,
+            resource=resource,
+            object=object_of(path, query),
+            client=client,
+            agent=agent,
+            headers=entry.headers,
+            referer=entry.referer,
+            fingerprint=digest(agent.raw if agent else "", entry.headers),
+            credential=self._digest(entry.user.encode("utf-8", "surrogatepass")) if entry.user else None,
+            forbidden=None if agent is None else self._forbidden(host, agent, whole),
+            trapped=self._traps is not None and self._traps.fullmatch(path) is not None,
+            has_assets=self._sites.learn(host, client.key, resource, path),
+        )
+
+    def _credential(self, raw: dict[bytes, bytes]) -> str | None:
+        for header in self._credentials:
+            if header in raw:
+                return self._digest(raw[header])
+        if self._cookies is None or b"cookie" not in raw:
+            return None
+        for cookie in raw[b"cookie"].decode("latin-1").split(";"):
+            name, _, value = cookie.strip().partition("=")
+            if value and self._cookies.fullmatch(name):
+                return self._digest(f"{name}={value}".encode("latin-1"))
+        return None
+
+    def _digest(self, secret: bytes) -> str:
+        return blake2b(secret, digest_size=16, key=self._key).hexdigest()
+
+
+def _any_of(patterns: list[str]) -> re.Pattern[str] | None:
+    return re.compile("|".join(patterns), re.DOTALL) if patterns else None
+
+
+def _path(scope: Mapping[str, Any]) -> str:
+    """As sent, still percent-encoded, without query; where the server keeps only the decoded path, encoded again."""
+    raw: bytes | None = scope.get("raw_path")
+    if raw:
+        return raw.partition(b"?")[0].decode("latin-1")
+    return quote(scope.get("path", ""), safe="/!$&'()*+,;=:@-._~", errors="replace")
+
+
+def _host(text: str) -> str:
+    """Lower-case, without port; "" for what is no host."""
+    match = HOST.fullmatch(text.lower())
+    return match[1] if match else ""
+
+
+def _split(entry: LogEntry) -> tuple[str | None, str | None, str, str]:
+    """Scheme, host, path and query of a request line's target: a path, an absolute URL, "*", or garbage."""
+    scheme, host, target = entry.scheme, entry.host, entry.target
+    absolute = ABSOLUTE.match(target)
+    if absolute is not None:
+        scheme, host, target = absolute[1].lower(), absolute[2], target[absolute.end() :]
+    path, _, query = target.partition("#")[0].partition("?")
+    return SCHEMES.get(scheme or ""), None if host is None else _host(host), path or "/", query
+
+
+def _from_log(text: str, port: int | None) -> Client:
+    """A client from a log's first field; a name instead of an address is counted under that name."""
+    address = addresses.parse(text)
+    if address is None:
+        name = text[:255] if text != "-" else ""
+        return Client(name, name, "", port, None, "log")
+    return Client(str(address), *addresses.keys(address), port, None, "log")
