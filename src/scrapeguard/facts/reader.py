@@ -17,8 +17,7 @@ from scrapeguard.facts.fingerprint import digest
 from scrapeguard.facts.networks import Networks
 from scrapeguard.facts.reference import References
 from scrapeguard.facts.site import Sites
-from scrapeguard.facts.resource import resource_of
-from scrapeguard.facts.target import object_of
+from scrapeguard.facts.target import object_of, resource_of
 from scrapeguard.model import Agent, Client, Facts, Headers
 
 SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
