@@ -72,3 +72,17 @@ def der(tag: int, body: bytes) -> bytes:
 def integer(value: int) -> bytes:
     """A positive INTEGER."""
     return der(INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big"))
+
+
+def dotted(body: bytes) -> str:
+    """An object identifier as people write it: "1.3.6.1.4.1"."""
+    if not body:
+        return ""
+    first = min(body[0] // 40, 2)
+    parts, value = [first, body[0] - 40 * first], 0
+    for byte in body[1:]:
+        value = value << 7 | byte & 0x7F
+        if not byte & 0x80:
+            parts.append(value)
+            value = 0
+    return ".".join(map(str, parts))

@@ -22,7 +22,7 @@ from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from scrapeguard.errors import FormatError
-from scrapeguard.evidence.der import INTEGER, OCTETS, OID, SEQUENCE, SET, TIME, Node, der, expect, integer, one
+from scrapeguard.evidence.der import INTEGER, OCTETS, OID, SEQUENCE, SET, TIME, Node, der, dotted, expect, integer, one
 
 UNREADABLE = (  # what the standard library and cryptography raise over malformed parts
     IndexError,
@@ -124,7 +124,7 @@ def _read_info(info: bytes, signer: x509.Certificate) -> Token:
         raise FormatError("The time stamp is not over SHA-256.", "Ask the authority for SHA-256.")
     nonce = next((f.number() for f in fields[5:] if f.tag == INTEGER), None)
     time = _time(expect(fields[4], TIME).body)
-    return Token(imprint.body, time, fields[3].number(), nonce, _dotted(fields[1].body), signer)
+    return Token(imprint.body, time, fields[3].number(), nonce, dotted(fields[1].body), signer)
 
 
 def _signer(signed: Node, certificates: Sequence[x509.Certificate]) -> x509.Certificate:
@@ -243,14 +243,3 @@ def _time(text: bytes) -> int:
         return int(moment.timestamp()) * 1_000_000 + int((fraction + "000000")[:6])
     except ValueError as error:
         raise FormatError("The time stamp's time cannot be read.", repr(text)) from error
-
-
-def _dotted(body: bytes) -> str:
-    """An object identifier as people write it: "1.3.6.1.4.1"."""
-    parts, value = [str(min(body[0] // 40, 2)), str(body[0] - 40 * min(body[0] // 40, 2))] if body else [], 0
-    for byte in body[1:]:
-        value = value << 7 | byte & 0x7F
-        if not byte & 0x80:
-            parts.append(str(value))
-            value = 0
-    return ".".join(parts)
