@@ -1,0 +1,95 @@
+"""`check`: is this configuration valid, where does it differ from the defaults, and what in it may surprise."""
+
+import ipaddress
+import json
+from collections.abc import Iterator
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from scrapeguard import config as configuration
+from scrapeguard import parts
+from scrapeguard.config import Config
+from scrapeguard.errors import ConfigError
+from scrapeguard.facts.reader import FactsSettings
+from scrapeguard.stores import StoreSettings
+
+
+@click.command()
+@click.argument("file", required=False, type=click.Path())
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def check(context: click.Context, file: str | None, as_json: bool) -> None:
+    """Check the configuration FILE (the built-in defaults without one); nothing is connected or written.
+
+    Says whether it is valid, which settings are not at their defaults, and what in it may surprise you.
+    Exit code 0: valid; 2: not valid.
+    """
+    try:
+        config = configuration.load(file)
+        checked = parts.examine(config)
+    except ConfigError as error:
+        if not as_json:
+            raise
+        click.echo(json.dumps({"file": file, "valid": False, "error": error.message, "hint": error.hint}))
+        context.exit(2)
+    warnings = list(surprises(config, checked.mode))
+    if as_json:
+        click.echo(json.dumps(report(config, warnings)))
+    else:
+        tell(config, warnings)
+
+
+def report(config: Config, warnings: list[str]) -> dict[str, object]:
+    """What `--json` prints about a valid configuration."""
+    differences = [
+        {"section": it.section, "setting": it.setting, "value": it.value, "default": it.default}
+        for it in config.differences()
+    ]
+    return {
+        "file": config.source,
+        "valid": True,
+        "digest": config.digest,
+        "differences": differences,
+        "warnings": warnings,
+    }
+
+
+def tell(config: Config, warnings: list[str]) -> None:
+    """Print the same for people."""
+    console = Console(highlight=False)
+    console.print(f"[green]valid[/]: {config.source}", soft_wrap=True)
+    differences = config.differences()
+    if differences:
+        table = Table("setting", "value", "default", box=None, header_style="bold")
+        for it in differences:
+            table.add_row(f"{it.section}.{it.setting}", written(it.value), written(it.default))
+        console.print(table)
+    else:
+        console.print("Every setting is at its default.")
+    for warning in warnings:
+        console.print(f"[yellow]note[/]: {warning}", soft_wrap=True)
+
+
+def written(value: object) -> str:
+    """A value as one would write it in the file."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def surprises(config: Config, mode: str) -> Iterator[str]:
+    """Sentences about what is allowed and may still not be what the operator wants."""
+    known = config.known()
+    facts, store = known["facts"], known["store"]
+    assert isinstance(facts, FactsSettings)
+    assert isinstance(store, StoreSettings)
+    if mode != "enforce":
+        yield f'guard.mode is "{mode}": nobody is stopped, and no record counts as a protection measure.'
+    for name, settings in known.items():
+        if name.startswith("signals.") and dict(configuration.values(settings)).get("mode") == "off":
+            yield f'[{name}] is off: what it looks for is not recorded either; mode = "observe" would keep it.'
+    for entry in facts.trusted_proxies:
+        if ipaddress.ip_network(entry, strict=False).prefixlen == 0:
+            yield f"facts.trusted_proxies has {entry}: any visitor can then choose the address he is counted under."
+    if store.url.startswith("memory:"):
+        yield "store.url is memory: with several worker processes each counts on its own; use redis:// for one count."
