@@ -215,6 +215,7 @@ class EvidenceLog:
     def _failed(self, error: OSError) -> None:
         """Give up the segment (a torn line stays as it is) and try a new one later, at growing intervals."""
         if self._segment is not None:
+            self._segment.release()
             self._syncer.follow(None)
             self._segment = None
         self._fault = None

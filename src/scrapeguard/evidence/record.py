@@ -23,6 +23,7 @@ WIDTHS = (1024, 96)  # characters kept of each string; the second when the first
 Source = tuple[str, int]  # a record that was read from a log: SHA-256 of the file, line number from 1
 
 BOOL = ("false", "true")
+LABELS = tuple(rung.label for rung in Rung)
 
 
 def line(kind: str, mono: int, prev: str, seq: int, time: int, what: str, who: str = "") -> bytes:
@@ -68,15 +69,15 @@ def _what(
         f'"forbidden":{"null" if forbidden is None else quoted(forbidden[:width])},'
         f'"host":{"null" if host is None else quoted(host[:width])},{came}"method":{quoted(facts.method[:32])},'
         f'"micros":{outcome.micros},"notices":"{force[1]}","ref":{quoted(facts.reference)},'
-        f'"resource":"{facts.resource.value}","signals":{signals},{origin}"status":{outcome.status},'
+        f'"resource":{quoted(facts.resource)},"signals":{signals},{origin}"status":{outcome.status},'
         f'"trapped":{BOOL[facts.trapped]},"verdict":{_verdict(verdict)},"websocket":{BOOL[facts.websocket]}}}'
     )
 
 
 def _verdict(verdict: Verdict) -> str:
     return (
-        f'{{"cause":"{verdict.cause}","degraded":{BOOL[verdict.degraded]},"intended":"{verdict.intended.label}",'
-        f'"mode":"{verdict.mode}","rung":"{verdict.rung.label}","score":{verdict.score},"seconds":{verdict.seconds}}}'
+        f'{{"cause":"{verdict.cause}","degraded":{BOOL[verdict.degraded]},"intended":"{LABELS[verdict.intended]}",'
+        f'"mode":"{verdict.mode}","rung":"{LABELS[verdict.rung]}","score":{verdict.score},"seconds":{verdict.seconds}}}'
     )
 
 
@@ -90,15 +91,18 @@ def _signal(signal: Signal) -> str:
 def _who(facts: Facts, verdict: Verdict, width: int) -> str:
     client, agent, referer = facts.client, facts.agent, facts.referer
     credential, fingerprint = facts.credential, facts.fingerprint
-    reasons = (
-        f"[{','.join([quoted(signal.reason[:width]) for signal in verdict.signals])}]" if verdict.signals else "[]"
-    )
+    path, asked = redact.query(facts.path[:width]), redact.query(facts.query[:width])
+    if facts.object == f"{facts.path}?{facts.query}":
+        wanted = f"{path}?{asked}"[:width]
+    else:
+        wanted = path if facts.object == facts.path else redact.query(facts.object[:width])
+    reasons = ",".join([quoted(signal.reason[:width]) for signal in verdict.signals])
     return (
         f'{{"address":{quoted(client.address)},"agent":{"null" if agent is None else quoted(agent.raw[:width])},'
         f'"credential":{"null" if credential is None else quoted(credential)},'
         f'"fingerprint":{"null" if fingerprint is None else quoted(fingerprint)},"key":{quoted(client.key)},'
-        f'"object":{quoted(redact.query(facts.object[:width]))},"path":{quoted(redact.query(facts.path[:width]))},'
-        f'{_peer(client)},"query":{quoted(redact.query(facts.query[:width]))},"reasons":[{reasons}],'
+        f'"object":{quoted(wanted)},"path":{quoted(path)},'
+        f'{_peer(client)},"query":{quoted(asked)},"reasons":[{reasons}],'
         f'"referer":{"null" if referer is None else quoted(redact.referer(referer[:width], facts.host))},'
         f'"source":"{client.source}"}}'
     )

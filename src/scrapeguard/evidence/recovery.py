@@ -26,9 +26,8 @@ def heads(directory: Path, own: str) -> tuple[list[Json], list[Path]]:
     found: list[Json] = []
     orphans = []
     for path in others:
-        lives = alive(path)
         last = parse(_last(path)) or {}
-        state = "open" if lives else "closed" if last.get("k") == "close" else "cut"
+        state = "closed" if last.get("k") == "close" else "open" if alive(path) else "cut"
         found.append({"digest": digest(_last(path)), "segment": path.name, "seq": last.get("seq", -1), "state": state})
         if state == "cut" and path.name not in known:
             orphans.append(path)

@@ -44,6 +44,10 @@ class Segment:
         self.seq += 1
         self.size += length
 
+    def release(self) -> None:
+        """Let go of the lock: nothing more will be written here. The descriptor stays open until it is synced."""
+        fcntl.flock(self.descriptor, fcntl.LOCK_UN)
+
 
 def create(directory: Path) -> Segment:
     """A new segment under `directory`, durable in its folder, locked, open to its owner only. Raises OSError."""
