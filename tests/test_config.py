@@ -1,5 +1,6 @@
 """The configuration refuses what it does not understand, and says what was meant."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from scrapeguard import config as configuration
+from scrapeguard import parts
 from scrapeguard.config import LARGEST, Difference, load
 from scrapeguard.errors import ConfigError
 from scrapeguard.model import Mode
@@ -150,5 +152,30 @@ def test_differences_name_only_what_is_not_at_its_default() -> None:
     assert load(config) is config
 
 
-def test_a_checkout_finds_what_travels_with_the_package() -> None:
-    assert configuration.shipped("config/scrapeguard.toml").is_file()
+SHIPPED = configuration.shipped("config/scrapeguard.toml")
+
+
+def test_the_shipped_file_has_every_setting_at_its_default_and_no_other() -> None:
+    config = load(SHIPPED)
+    parts.examine(config)
+    written = {
+        (section, setting)
+        for section in config.known()
+        for setting in configuration.lookup(config.tables, section, "the file")
+    }
+    assert config.differences() == []
+    assert written == {(name, key) for name, built in config.known().items() for key, _ in configuration.values(built)}
+
+
+def test_the_shipped_file_gives_a_reason_for_every_setting() -> None:
+    for line in SHIPPED.read_text("utf-8").splitlines():
+        if re.match(r"\w+ = ", line):
+            assert re.search(r"  # \S.{8,}$", line), line
+
+
+@pytest.mark.parametrize("preset", sorted((SHIPPED.parent / "presets").glob("*.toml")), ids=lambda path: path.name)
+def test_a_preset_is_valid_and_sets_only_what_it_changes(preset: Path) -> None:
+    config = load(preset)
+    parts.examine(config)
+    set_here = sum(len(configuration.lookup(config.tables, name, "the file")) for name in config.known())
+    assert len(config.differences()) == set_here > 0
