@@ -1,0 +1,214 @@
+"""Replay: access logs judged as if the guard had stood there, by the same judge, on the log's own clock.
+
+Nothing is refused, and the clients in the log got their answers; but the judge runs in enforce mode on a store of its
+own. So standing, escalation and release go as they would have gone live for a client that does not care: what comes
+while it is on a rung is not counted, and what comes after that starts anew. A real client may give up or slow down.
+Records in the evidence say what was: nothing imposed, and what would have been as `intended`.
+"""
+
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import asdict, dataclass, replace
+from itertools import chain, islice
+from typing import Any, TypeVar
+
+from scrapeguard import config as configuration
+from scrapeguard import parts as building
+from scrapeguard.config import Config
+from scrapeguard.doors import log_file
+from scrapeguard.doors.clients import Clients, Json, iso
+from scrapeguard.doors.formats import FORMATS, Parse, guess
+from scrapeguard.doors.log_file import LogFile
+from scrapeguard.errors import FormatError
+from scrapeguard.evidence.log import EvidenceSettings
+from scrapeguard.facts.reader import LogEntry
+from scrapeguard.guard import NOTICE, Judge
+from scrapeguard.model import Outcome, Rung, Verdict
+from scrapeguard.stores import StoreSettings
+from scrapeguard.stores.memory import MemoryStore
+
+SAMPLE = 200  # lines from which the format is guessed
+SHOWN = 10  # rejected lines that are kept to be shown
+EXCERPT = 120  # characters of such a line
+CLIENT_WENT_AWAY = 499  # nginx's own status
+
+Progress = Callable[[int], None]
+Lines = Iterator[str | None]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line that cannot be read."""
+
+    file: str
+    line: int
+    reason: str
+    excerpt: str
+
+
+@dataclass(slots=True)
+class FileReport:
+    """What one file gave; `problem` says why it was not read, or not to its end."""
+
+    name: str
+    format: str | None = None
+    lines: int = 0
+    parsed: int = 0
+    sha256: str | None = None
+    problem: str = ""
+
+
+def offline(config: Config, evidence: str) -> Config:
+    """The configuration for a replay: counts in memory, evidence in a folder of its own or nowhere, nothing imposed."""
+    tables = dict(config.tables)
+    for name, changed in (
+        ("guard", {"mode": "observe"}),
+        ("store", {"url": "memory://"}),
+        ("evidence", {"directory": evidence}),
+    ):
+        tables[name] = {**configuration.lookup(config.tables, name, config.source), **changed}
+    return Config(tables, config.source, config.folder)
+
+
+def drive(work: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that never waits, without an event loop: the memory store suspends nowhere."""
+    try:
+        work.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    work.close()
+    raise AssertionError("the judge waited for something in a replay")
+
+
+class Replay:
+    """Reads logs and judges what is in them. `evidence` is an absolute path, or "" for none. Raises ConfigError."""
+
+    def __init__(self, config: Config, evidence: str = "") -> None:
+        self.parts = building.build(offline(config, evidence))
+        known = self.parts.config.known()
+        storing, recording = known["store"], known["evidence"]
+        assert isinstance(storing, StoreSettings)
+        assert isinstance(recording, EvidenceSettings)
+        store = MemoryStore(storing.max_subjects, salt=b"")  # no salt: the same log gives the same numbers
+        self._judge = Judge(store, self.parts.panel, self.parts.policy, self.parts.lists, "enforce")
+        self._recording = bool(evidence)
+        self.clients = Clients(recording.idle_minutes * 60_000_000)
+        self.files: list[FileReport] = []
+        self.bad: list[BadLine] = []
+        self.backwards = 0  # entries earlier than the one before
+        self.furthest_back = 0  # microseconds behind the latest time so far
+        self.unread = 0  # requests that were not HTTP
+        self.first: int | None = None
+        self.last = self._before = 0
+        self.seconds = 0.0
+
+    def read(self, name: str, forced: str | None = None, progress: Progress = lambda _: None) -> None:
+        """Replay one log; `progress` hears how many bytes of the file have been taken. Raises InputError."""
+        began = time.perf_counter()
+        report = FileReport(name)
+        self.files.append(report)
+        if self._recording:
+            report.sha256 = log_file.digest(name)
+        with log_file.open_log(name) as log:
+            report.name = log.name
+            lines = log.lines()
+            sample = list(islice(lines, SAMPLE))
+            report.format = forced or guess([line for line in sample if line])
+            if report.format is not None:
+                self._read(log, report, FORMATS[report.format], chain(sample, lines), progress)
+            elif sample:
+                report.problem = f"none of its first {len(sample)} lines is in a format that is known"
+            report.problem = log.damage or report.problem
+            progress(log.position())
+        self.seconds += time.perf_counter() - began
+
+    def _read(self, log: LogFile, report: FileReport, parse: Parse, lines: Lines, progress: Progress) -> None:
+        number = 0
+        for number, line in enumerate(lines, 1):
+            try:
+                if not line:
+                    longest = f"It is longer than {log_file.LONGEST:,} bytes."
+                    raise FormatError(longest if line is None else "It is empty.")
+                entry = parse(line, number)
+            except FormatError as error:
+                if len(self.bad) < SHOWN:
+                    self.bad.append(BadLine(log.name, number, error.message, (line or "")[:EXCERPT]))
+                continue
+            report.parsed += 1
+            self.take(entry, report.sha256)
+            if not number & 1023:
+                progress(log.position())
+        report.lines = number
+
+    def take(self, entry: LogEntry, sha256: str | None = None) -> Verdict | None:
+        """Judge one entry; None for what was no request. Live, the server refuses those before the guard sees them."""
+        self._clock(entry.time)
+        if not entry.method:
+            self.unread += 1
+            return None
+        judge, parts = self._judge, self.parts
+        facts = parts.reader.read_log(entry)
+        status = entry.status or 0
+        outcome = Outcome(status, entry.bytes or 0, entry.micros or 0, status not in (0, CLIENT_WENT_AWAY))
+        if parts.notices.answer(facts) is not None:
+            verdict = NOTICE
+            drive(judge.note(facts))
+        else:
+            verdict = drive(judge(facts))
+        if sha256 is not None:
+            parts.evidence.request(facts, as_it_was(verdict), outcome, (sha256, entry.line))
+        if verdict.rung is Rung.ALLOW and judge.panel.wants(facts, outcome):
+            drive(judge.note(facts, outcome))
+        self.clients.note(facts, verdict, outcome)
+        return verdict
+
+    def _clock(self, now: int) -> None:
+        """Servers log a request when it ends, so times go back a little; wrongly ordered files, a lot."""
+        self.backwards += now < self._before
+        self._before = now
+        self.first = now if self.first is None else min(self.first, now)
+        self.last = max(self.last, now)
+        self.furthest_back = max(self.furthest_back, self.last - now)
+
+    def close(self) -> None:
+        """Finish the evidence."""
+        self.parts.evidence.close()
+
+
+def as_it_was(verdict: Verdict) -> Verdict:
+    """The verdict as evidence of a log: nothing was imposed when these requests came."""
+    return replace(verdict, rung=Rung.ALLOW, mode="observe")
+
+
+def summary(replay: Replay) -> Json:
+    """The whole result as JSON: times in ISO 8601 UTC, sizes in bytes; everything but the seconds repeats exactly."""
+    clients = replay.clients
+    lines = sum(file.lines for file in replay.files)
+    parsed = sum(file.parsed for file in replay.files)
+    ranked = clients.ranked()
+    incidents = sorted(
+        ((incident, track.address) for track in ranked for incident in track.incidents if incident.rung),
+        key=lambda pair: (pair[0].first, pair[1]),
+    )
+    return {
+        "lines": lines,
+        "parsed": parsed,
+        "rejected": lines - parsed,
+        "seconds": round(replay.seconds, 3),
+        "lines_per_second": round(lines / replay.seconds) if replay.seconds else 0,
+        "format": ", ".join(dict.fromkeys(file.format for file in replay.files if file.format)) or None,
+        "subjects": len(clients.subjects),
+        "subjects_estimated": clients.subjects.estimated,
+        "forgotten": clients.forgotten,
+        "first": None if replay.first is None else iso(replay.first),
+        "last": None if replay.first is None else iso(replay.last),
+        "not_http": replay.unread,
+        "backwards": replay.backwards,
+        "furthest_back_seconds": replay.furthest_back // 1_000_000,
+        "flagged": [track.json() for track in ranked],
+        "incidents": [incident.json(address) for incident, address in incidents],
+        "files": [{**asdict(file), "rejected": file.lines - file.parsed} for file in replay.files],
+        "bad_lines": [asdict(line) for line in replay.bad],
+    }
