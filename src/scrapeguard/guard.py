@@ -67,9 +67,13 @@ class ScrapeGuard:
         self.app = app
         self._source = config
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._started = False
         self._use(building.build(configuration.load(config)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._started:  # with the first scope of any kind: not every server sends a lifespan
+            self._started = True
+            self._reload_on_hangup()
         if scope["type"] == "lifespan":
             await self._lifespan(scope, receive, send)
             return
@@ -119,7 +123,6 @@ class ScrapeGuard:
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the lifespan on; where the app has none (it raises at once, as Django's), answer the server."""
-        self._reload_on_hangup()
         asked = False
 
         async def watching_receive() -> Message:

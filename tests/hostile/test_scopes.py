@@ -42,7 +42,7 @@ scopes = st.fixed_dictionaries(
         "root_path": st.text(max_size=5),
     }
 )
-FEW = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @FEW

@@ -17,6 +17,7 @@ deny = ["127.0.0.9"]
 terms_url = "https://shop.example/terms"
 [signals.pace]
 limit = 20
+flood = 20
 """
 
 

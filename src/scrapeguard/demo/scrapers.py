@@ -24,7 +24,8 @@ async def polite(visitor: Visitor) -> None:
     headers = {"User-Agent": agent, "Accept": "text/html", "Accept-Encoding": "gzip", "Connection": "keep-alive"}
     rules = parse((await visitor.get("/robots.txt", headers)).body).group("MineralMapBot")
     for path in ("/", "/catalogue?page=1", "/item/7", "/trap/prices", "/item/15", "/catalogue?page=2", "/item/31"):
-        if rules.forbids(encoded(path)) is None:
+        rule = rules.rule(encoded(path.encode()))
+        if rule is None or rule.allow:
             await asyncio.sleep(1.1)
             await visitor.get(path, headers)
 

@@ -1,7 +1,8 @@
 """One visitor of the demo's site: real HTTP/1.1 over a connection of its own, from an address of its own."""
 
 import asyncio
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from scrapeguard.demo.site import HOST
@@ -24,15 +25,23 @@ class Answer:
     def text(self) -> str:
         return self.body.decode("utf-8", "replace")
 
+    @property
+    def reason(self) -> str:
+        """What a machine is told when it is refused (RFC 9457)."""
+        if self.headers.get("content-type") != "application/problem+json":
+            return "a page that says why"
+        return str(json.loads(self.body).get("detail", ""))
+
 
 @dataclass(slots=True)
 class Visitor:
-    """Where it comes from, and everything it has been answered so far."""
+    """Where it comes from, and everything it has been answered so far; it tells when an address is first refused."""
 
     port: int
     address: str
+    tell: Callable[[str], None]
     answers: list[Answer] = field(default_factory=list)
-    addresses: list[str] = field(default_factory=list)
+    stopped: set[str] = field(default_factory=set)  # addresses that have been refused
     _streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def get(self, path: str, headers: Mapping[str, str]) -> Answer:
@@ -40,14 +49,21 @@ class Visitor:
         lines = [f"{name}: {value}" for name, value in ({"Host": HOST} | dict(headers)).items()]
         reader, writer = self._streams or await self._connect()
         writer.write("\r\n".join([f"GET {path} HTTP/1.1", *lines, "", ""]).encode("latin-1"))
-        answer = await _read(reader)
+        try:
+            answer = await _read(reader)
+        except (OSError, asyncio.IncompleteReadError) as error:
+            raise InputError(f"The site broke off its answer to GET {path}.", "Run the demo again.") from error
         if answer.headers.get("connection", "").lower() == "close":
             self.close()
         self.answers.append(answer)
+        if answer.refused and self.address not in self.stopped:
+            self.stopped.add(self.address)
+            self.tell(f"request {len(self.answers)}, from {self.address}, is answered {answer.status}: {answer.reason}")
         return answer
 
     def move(self, address: str) -> None:
         """Come back from another address."""
+        self.tell(f"comes back from {address}")
         self.close()
         self.address = address
 
@@ -73,8 +89,6 @@ class Visitor:
                 f"A visitor cannot come from {self.address} ({error.strerror}).",
                 "The demo needs all of 127.0.0.0/8 on the loopback interface, as Linux has it.",
             ) from error
-        if self.address not in self.addresses:
-            self.addresses.append(self.address)
         return self._streams
 
 
