@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -89,7 +90,12 @@ def digest(name: str) -> str:
 
 def size(name: str) -> int:
     """The bytes of a log file as it is; 0 for what has no size, such as a pipe. Raises InputError."""
+    if name == STDIN:
+        return 0
     try:
-        return 0 if name == STDIN else Path(name).stat().st_size
+        found = Path(name).stat()
     except OSError as error:
         raise unreadable(name, error) from error
+    if stat.S_ISDIR(found.st_mode):
+        raise InputError(f"{name} is a folder.", f"Name the logs in it, such as {name.rstrip('/')}/access.log.")
+    return found.st_size

@@ -8,7 +8,7 @@ Records in the evidence say what was: nothing imposed, and what would have been 
 
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Any, TypeVar
 
@@ -16,10 +16,10 @@ from scrapeguard import config as configuration
 from scrapeguard import parts as building
 from scrapeguard.config import Config
 from scrapeguard.doors import log_file
-from scrapeguard.doors.clients import Clients, Json, iso
+from scrapeguard.doors.clients import Clients
 from scrapeguard.doors.formats import FORMATS, Parse, guess
 from scrapeguard.doors.log_file import LogFile
-from scrapeguard.errors import FormatError
+from scrapeguard.errors import FormatError, InputError
 from scrapeguard.evidence.log import EvidenceSettings
 from scrapeguard.facts.reader import LogEntry
 from scrapeguard.guard import NOTICE, Judge
@@ -100,9 +100,11 @@ class Replay:
         self.backwards = 0  # entries earlier than the one before
         self.furthest_back = 0  # microseconds behind the latest time so far
         self.unread = 0  # requests that were not HTTP
+        self.judged = 0
         self.first: int | None = None
         self.last = self._before = 0
         self.seconds = 0.0
+        self.sees: set[str] = set()  # what of "agent", "headers" and "referer" the log holds
 
     def read(self, name: str, forced: str | None = None, progress: Progress = lambda _: None) -> None:
         """Replay one log; `progress` hears how many bytes of the file have been taken. Raises InputError."""
@@ -119,7 +121,7 @@ class Replay:
             if report.format is not None:
                 self._read(log, report, FORMATS[report.format], chain(sample, lines), progress)
             elif sample:
-                report.problem = f"none of its first {len(sample)} lines is in a format that is known"
+                report.problem = f"{log.name}: none of its first {len(sample)} lines is in a format that is known"
             report.problem = log.damage or report.problem
             progress(log.position())
         self.seconds += time.perf_counter() - began
@@ -148,8 +150,10 @@ class Replay:
         if not entry.method:
             self.unread += 1
             return None
+        self.judged += 1
         judge, parts = self._judge, self.parts
         facts = parts.reader.read_log(entry)
+        self._look(entry)
         status = entry.status or 0
         outcome = Outcome(status, entry.bytes or 0, entry.micros or 0, status not in (0, CLIENT_WENT_AWAY))
         if parts.notices.answer(facts) is not None:
@@ -164,6 +168,14 @@ class Replay:
         self.clients.note(facts, verdict, outcome)
         return verdict
 
+    def _look(self, entry: LogEntry) -> None:
+        if entry.agent is not None:
+            self.sees.add("agent")
+        if entry.referer is not None:
+            self.sees.add("referer")
+        if entry.headers is not None:
+            self.sees.add("headers")
+
     def _clock(self, now: int) -> None:
         """Servers log a request when it ends, so times go back a little; wrongly ordered files, a lot."""
         self.backwards += now < self._before
@@ -176,39 +188,19 @@ class Replay:
         """Finish the evidence."""
         self.parts.evidence.close()
 
+    def demand(self) -> None:
+        """Raise InputError when there were lines, and none that could be used."""
+        if any(file.parsed for file in self.files):
+            return
+        hint = f"Formats: {', '.join(FORMATS)}; choose one with --format."
+        if self.bad:
+            bad = self.bad[0]
+            raise InputError(f"{bad.file}: no line is in that format; line {bad.line}: {bad.reason}", hint)
+        problem = next((file.problem for file in self.files if file.problem), "")
+        if problem:
+            raise InputError(f"{problem}.", hint)
+
 
 def as_it_was(verdict: Verdict) -> Verdict:
     """The verdict as evidence of a log: nothing was imposed when these requests came."""
     return replace(verdict, rung=Rung.ALLOW, mode="observe")
-
-
-def summary(replay: Replay) -> Json:
-    """The whole result as JSON: times in ISO 8601 UTC, sizes in bytes; everything but the seconds repeats exactly."""
-    clients = replay.clients
-    lines = sum(file.lines for file in replay.files)
-    parsed = sum(file.parsed for file in replay.files)
-    ranked = clients.ranked()
-    incidents = sorted(
-        ((incident, track.address) for track in ranked for incident in track.incidents if incident.rung),
-        key=lambda pair: (pair[0].first, pair[1]),
-    )
-    return {
-        "lines": lines,
-        "parsed": parsed,
-        "rejected": lines - parsed,
-        "seconds": round(replay.seconds, 3),
-        "lines_per_second": round(lines / replay.seconds) if replay.seconds else 0,
-        "format": ", ".join(dict.fromkeys(file.format for file in replay.files if file.format)) or None,
-        "subjects": len(clients.subjects),
-        "subjects_estimated": clients.subjects.estimated,
-        "forgotten": clients.forgotten,
-        "first": None if replay.first is None else iso(replay.first),
-        "last": None if replay.first is None else iso(replay.last),
-        "not_http": replay.unread,
-        "backwards": replay.backwards,
-        "furthest_back_seconds": replay.furthest_back // 1_000_000,
-        "flagged": [track.json() for track in ranked],
-        "incidents": [incident.json(address) for incident, address in incidents],
-        "files": [{**asdict(file), "rejected": file.lines - file.parsed} for file in replay.files],
-        "bad_lines": [asdict(line) for line in replay.bad],
-    }
