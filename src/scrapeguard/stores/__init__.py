@@ -1,13 +1,14 @@
 """Where counts and standings live: [store] says which store, `open_store` opens it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from scrapeguard.errors import ConfigError
 from scrapeguard.model import Store
+from scrapeguard.stores.failover import Event, Failover
 from scrapeguard.stores.memory import MemoryStore
 
-Event = Callable[[str, dict[str, object]], None]
+REDIS = ("redis", "rediss", "unix")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,19 +18,32 @@ class StoreSettings:
     url: str = "memory://"  # or redis://, rediss://, unix://
     max_subjects: int = 50_000  # in memory; the longest unseen is forgotten first
     budget_ms: int = 50  # how long a visitor waits for a shared store at most
+    breaker_seconds: float = 2.0  # how long a shared store that does not answer is left alone
     prefix: str = "sg"  # of every key in Redis
-    breaker_seconds: float = 2.0  # how long a shared store that failed is left alone
 
     def __post_init__(self) -> None:
-        if self.max_subjects < 1:
-            raise ValueError("max_subjects is 0; it must be 1 or more.")
-        if self.budget_ms < 1:
-            raise ValueError("budget_ms is 0; it must be 1 or more.")
+        for name, value in (("max_subjects", self.max_subjects), ("budget_ms", self.budget_ms)):
+            if value < 1:
+                raise ValueError(f"{name} is {value}; it must be 1 or more.")
 
 
 def open_store(settings: StoreSettings, event: Event) -> Store:
     """The store that [store] asks for; `event` receives what belongs in the evidence. Raises ConfigError."""
-    scheme = settings.url.partition("://")[0]
-    if scheme != "memory":
-        raise ConfigError(f"store.url begins with {scheme!r}.", "It must begin with one of memory://.")
-    return MemoryStore(settings.max_subjects)
+    scheme = urlsplit(settings.url).scheme
+    local = MemoryStore(settings.max_subjects)
+    if scheme == "memory":
+        return local
+    if scheme not in REDIS:
+        schemes = ", ".join(f"{name}://" for name in ("memory", *REDIS))
+        raise ConfigError(f"store.url begins with {scheme!r}.", f"It must begin with one of {schemes}.")
+    return Failover(_open_redis(settings), local, event, settings.breaker_seconds)
+
+
+def _open_redis(settings: StoreSettings) -> Store:
+    try:
+        from scrapeguard.stores.redis import RedisStore  # late: an optional package, and slow to import
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"store.url needs the package {error.name}.", "Run pip install scrapeguard[redis]."
+        ) from error
+    return RedisStore(settings.url, settings.prefix, settings.budget_ms / 1000)

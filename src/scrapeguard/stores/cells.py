@@ -1,6 +1,8 @@
 """How the memory store counts: one cell for each watch, over the row of numbers, bitmaps and walks of a subject."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from scrapeguard.model import Gaps, Seen, Steps, Taken
@@ -9,13 +11,15 @@ from scrapeguard.stores.counting import (
     LIMIT,
     MOMENTS,
     NO_GAPS,
-    Digest,
+    NO_STEPS,
     moments,
     slide,
     slide_distinct,
 )
+from scrapeguard.stores.walk import Walk
 
-NO_STEPS = Steps(0, 0, "")
+Bits = bytes | bytearray
+NO_BITS: Bits = b""
 
 
 class Row:
@@ -66,12 +70,17 @@ class Count:
             elapsed = time - start
         elif elapsed < 0:
             elapsed = 0
-        now = numbers[at + 1] = min(numbers[at + 1] + taken, LIMIT)
+        now = numbers[at + 1] + taken
+        if now > LIMIT:
+            now = LIMIT
+        numbers[at + 1] = now
         before = numbers[at + 2]
         return slide(now, before, elapsed, window) if before else now
 
     def look(self, row: Row, time: int) -> int:
         numbers, at, window = row.numbers, self.at, self.window
+        if not numbers[at + 1] and not numbers[at + 2]:
+            return 0
         elapsed = time - numbers[at]
         if elapsed < window:
             return slide(numbers[at + 1], numbers[at + 2], max(elapsed, 0), window)
@@ -79,27 +88,19 @@ class Count:
         return slide(0, numbers[at + 1], elapsed, window) if elapsed < window else 0
 
 
-Bits = bytes | bytearray
-NO_BITS: Bits = b""
+@lru_cache(maxsize=16)
+def pairs(bits: int) -> tuple[bytes, ...]:
+    """Every index below `bits` in two bytes, the first 128 or more and the second less: no match across two of them."""
+    return tuple(bytes((0x80 | index >> 7, index & 0x7F)) for index in range(bits))
 
 
-def has_bit(bits: Bits, index: int, size: int) -> bool:
-    """Whether a bit is set. A set of few bits is a list of two-byte indexes, a larger one a bitmap of `size` bytes.
-
-    The first byte of an index is 128 or more and the second is less, so a search cannot match across two of them.
-    """
-    if len(bits) < size:
-        return bytes((0x80 | index >> 7, index & 0x7F)) in bits
-    return bool(bits[index >> 3] >> (index & 7) & 1)
-
-
-def with_bit(bits: Bits, index: int, size: int) -> Bits:
-    """The set with one more bit, which was not set."""
+def with_bit(bits: Bits, index: int, pair: bytes, size: int) -> Bits:
+    """The set with one more bit: a list of pairs while that is shorter than a bitmap, then the bitmap."""
     if len(bits) >= size:
         assert isinstance(bits, bytearray)
         bits[index >> 3] |= 1 << (index & 7)
         return bits
-    bits = bits + bytes((0x80 | index >> 7, index & 0x7F))
+    bits += pair
     if len(bits) < size:
         return bits
     grown = bytearray(size)
@@ -116,27 +117,33 @@ class Distinct:
     at: int
     map: int
     window: int
+    bits: int
     size: int  # bytes of a bitmap
     table: tuple[int, ...]
-    digest: Digest
+    pairs: tuple[bytes, ...]
+    digest: Callable[[str], int]
     empty: int = 0
 
     def add(self, row: Row, taken: Taken, time: int) -> int:
         assert isinstance(taken, str)
-        numbers, at, maps, here = row.numbers, self.at, row.maps, self.map
+        numbers, at, maps, size = row.numbers, self.at, row.maps, self.size
         elapsed = time - numbers[at]
         if elapsed >= self.window:
             elapsed = self._turn(row, time)
         elif elapsed < 0:
             elapsed = 0
-        size = self.size
-        index = self.digest(taken) % (size << 3)
-        if not has_bit(maps[here], index, size):
-            maps[here] = with_bit(maps[here], index, size)
+        index = self.digest(taken) % self.bits
+        pair = self.pairs[index]
+        now, before = maps[self.map], maps[self.map + 1]
+        if not (pair in now if len(now) < size else now[index >> 3] >> (index & 7) & 1):
+            maps[self.map] = with_bit(now, index, pair, size)
             numbers[at + 1] += 1
-            if numbers[at + 2] and has_bit(maps[here + 1], index, size):
+            if pair in before if len(before) < size else before[index >> 3] >> (index & 7) & 1:
                 numbers[at + 2] -= 1
-        return slide_distinct(numbers[at + 1], numbers[at + 2], elapsed, self.window, self.table)
+        only = numbers[at + 2]
+        if not only:
+            return self.table[numbers[at + 1]]
+        return slide_distinct(numbers[at + 1], only, elapsed, self.window, self.table)
 
     def _turn(self, row: Row, time: int) -> int:
         """Begin the bucket that `time` is in; answers how far into it that is."""
@@ -149,8 +156,11 @@ class Distinct:
         return time - start
 
     def look(self, row: Row, time: int) -> int:
-        start, ones, only = row.numbers[self.at : self.at + 3]
-        elapsed = time - start
+        numbers, at = row.numbers, self.at
+        ones, only = numbers[at + 1], numbers[at + 2]
+        if not ones and not only:
+            return 0
+        elapsed = time - numbers[at]
         if elapsed < self.window:
             return slide_distinct(ones, only, max(elapsed, 0), self.window, self.table)
         elapsed -= self.window
@@ -187,42 +197,13 @@ class Moments:
         return NO_GAPS if time - last > self.window else moments(count, total, squares)
 
 
-class Walk:
-    """Numbers lo to hi of one family are done; `stride` is the smallest extension since the last turn or jump."""
-
-    __slots__ = ("direction", "family", "hi", "last", "lo", "run", "stride")
-
-    def __init__(self, family: int, number: int, time: int) -> None:
-        self.family = family
-        self.last = time
-        self.restart(number)
-
-    def restart(self, number: int) -> None:
-        self.lo = self.hi = number
-        self.run = self.stride = self.direction = 0
-
-    def extend(self, number: int) -> None:
-        """Go on to a number: the next step if it is about as wide and in the same direction, else a new start."""
-        if self.lo <= number <= self.hi:
-            return
-        wide, direction = (number - self.hi, 1) if number > self.hi else (self.lo - number, -1)
-        if not self.run:
-            self.run, self.stride, self.direction = 1, wide, direction
-        elif direction == self.direction and wide <= 4 * self.stride and self.stride <= 4 * wide:
-            self.run, self.stride = self.run + 1, min(self.stride, wide)
-        else:
-            self.restart(number)
-            return
-        self.lo, self.hi = min(self.lo, number), max(self.hi, number)
-
-
 @dataclass(frozen=True, slots=True)
 class Walks:
     """Walks of up to four families, the one touched last at the end."""
 
     at: int
     window: int
-    digest: Digest
+    digest: Callable[[str], int]
     empty: Steps = NO_STEPS
 
     def add(self, row: Row, taken: Taken, time: int) -> Steps:

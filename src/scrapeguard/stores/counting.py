@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 
-from scrapeguard.model import Gaps, Plan, Rung, Standing, SubjectKind, Watch
+from scrapeguard.model import Gaps, Plan, Rung, Standing, Steps, SubjectKind, Watch
 
 LIMIT = 2**53 - 1
 SECOND = 1_000_000  # microseconds
@@ -17,9 +17,13 @@ STRIKES = 16  # and how many at most
 FAMILIES = 4  # walks followed at once for a subject and watch
 MOMENTS = 64  # gaps after which the running moments are halved, so that they follow a change
 LONGEST_GAP = 10_800 * SECOND  # 64 squares of it, in milliseconds, still fit below 2**53
-MOST_BITS = 16_384  # two halves of 7 bits; see `Bits` in cells.py
+MOST_BITS = 16_384  # two halves of 7 bits; see `pairs` in cells.py
+
+REMEMBERED = 1024  # names whose digest is kept at hand: several watches count the same object
 
 CLEAR = Standing()
+NO_GAPS = Gaps(0, 0, 0)
+NO_STEPS = Steps(0, 0, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,3 @@ def standing(rung: int, until: int, strikes: int, now: int) -> Standing:
     if until > now:
         return Standing(Rung(rung), until, strikes)
     return Standing(strikes=strikes) if strikes else CLEAR
-
-
-NO_GAPS = Gaps(0, 0, 0)

@@ -3,12 +3,14 @@
 import os
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import lru_cache
 
 from scrapeguard.model import Facts, Outcome, Plan, Rung, Seen, Standing, SubjectKind, Taken, Tally, Watch
-from scrapeguard.stores.cells import Cell, Count, Distinct, Moments, Row, Walks
+from scrapeguard.stores.cells import Cell, Count, Distinct, Moments, Row, Walks, pairs
 from scrapeguard.stores.counting import (
     CLEAR,
     DAY,
+    REMEMBERED,
     SECOND,
     STRIKES,
     Digest,
@@ -44,7 +46,7 @@ class MemoryStore:
     def __init__(self, max_subjects: int = 50_000, salt: bytes | None = None) -> None:
         self.forgotten = 0
         self._max = max_subjects
-        self._digest = Digest(os.urandom(16) if salt is None else salt)
+        self._digest = lru_cache(REMEMBERED)(Digest(os.urandom(16) if salt is None else salt))
         self._rows: OrderedDict[str, Row] = OrderedDict()
         self._placed: OrderedDict[str, Placed] = OrderedDict()
         self._cells: dict[str, Cell] = {}  # by field; places in a row are given out once and stay
@@ -92,7 +94,7 @@ class MemoryStore:
             placed.struck = (*placed.struck, now)[-STRIKES:]
         elif rung == held:
             placed.until = max(placed.until, until)
-        self.put(subject, placed)
+        self._put(subject, placed)
         return placed.at(now)
 
     def standing(self, subject: str, now: int) -> Standing:
@@ -100,7 +102,14 @@ class MemoryStore:
         placed = self._placed.get(subject)
         return CLEAR if placed is None else placed.at(now)
 
-    def put(self, subject: str, placed: Placed) -> None:
+    def learn(self, subject: str, told: Standing) -> None:
+        """Take over where a subject stands from another store; the times of its strikes are not known here."""
+        if told.rung:
+            self._put(subject, Placed(told.rung, told.until))
+        elif self._placed:
+            self._placed.pop(subject, None)
+
+    def _put(self, subject: str, placed: Placed) -> None:
         """Keep a standing, as new; the one placed longest ago makes room."""
         self._placed[subject] = placed
         self._placed.move_to_end(subject)
@@ -150,7 +159,8 @@ class MemoryStore:
             case "distinct":
                 self._numbers += 3
                 self._maps += 2
-                return Distinct(at, maps, window, watch.bits // 8, estimates(watch.bits), self._digest)
+                table, paired = estimates(watch.bits), pairs(watch.bits)
+                return Distinct(at, maps, window, watch.bits, watch.bits // 8, table, paired, self._digest)
             case "gaps":
                 self._numbers += 4
                 return Moments(at, window)

@@ -1,0 +1,123 @@
+"""When the shared store does not answer: a circuit breaker, this process's own counts, and the gap on record."""
+
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
+from time import monotonic
+from typing import TypeVar
+
+from scrapeguard.errors import StoreUnavailable
+from scrapeguard.model import Facts, Outcome, Plan, Rung, Standing, Store, Tally
+from scrapeguard.stores.memory import MemoryStore
+
+log = logging.getLogger("scrapeguard.stores")
+
+Event = Callable[[str, Mapping[str, int]], None]  # a name, and numbers for the evidence
+
+T = TypeVar("T")
+
+FAILURES = 3  # in a row, before the shared store is left alone for a while
+
+
+class Failover:
+    """The primary store, or the local one while the primary does not answer. Never raises StoreUnavailable.
+
+    Local answers are marked degraded: their counts are this process's own and begin with the gap; standings
+    above ALLOW that the primary told of go on. The gap is an event: "gap.start" {start}, and when the primary
+    answers again "gap.end" {start, end, missed}, in microseconds of the facts' clock. `missed` counts all
+    operations that the primary did not get.
+    """
+
+    def __init__(
+        self,
+        primary: Store,
+        local: MemoryStore,
+        event: Event,
+        seconds: float = 2.0,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self.missed = 0
+        self._primary = primary
+        self._local = local
+        self._event = event
+        self._seconds = seconds  # that the primary is left alone before one request tries it again
+        self._clock = clock
+        self._failures = 0
+        self._retry: float | None = None  # when to try again; None = the primary answers
+        self._probing = False
+        self._start = 0  # of the first failure in a row, by the facts' clock
+        self._before = 0  # operations missed before it
+
+    @property
+    def degraded(self) -> bool:
+        """Whether the primary is left alone now."""
+        return self._retry is not None
+
+    async def observe(self, facts: Facts, plan: Plan, outcome: Outcome | None = None) -> Tally:
+        """See `Store.observe`."""
+        if self._goes():
+            tally = await self._heard(self._primary.observe(facts, plan, outcome), facts.time)
+            if tally is not None:
+                subject = facts.subject("address")
+                if subject is not None:
+                    self._local.learn(subject, tally.standing)
+                return tally
+        self.missed += 1
+        return replace(await self._local.observe(facts, plan, outcome), degraded=True)
+
+    async def place(self, subject: str, rung: Rung, seconds: int, now: int) -> Standing:
+        """See `Store.place`."""
+        if self._goes():
+            standing = await self._heard(self._primary.place(subject, rung, seconds, now), now)
+            if standing is not None:
+                self._local.learn(subject, standing)
+                return standing
+        self.missed += 1
+        return await self._local.place(subject, rung, seconds, now)
+
+    async def close(self) -> None:
+        """Close both."""
+        await self._primary.close()
+        await self._local.close()
+
+    def _goes(self) -> bool:
+        """Whether the primary is asked: always while it answers, else by one request at a time when it is due."""
+        if self._retry is None:
+            return True
+        if self._probing or self._clock() < self._retry:
+            return False
+        self._probing = True
+        return True
+
+    async def _heard(self, work: Coroutine[object, object, T], now: int) -> T | None:
+        """What the primary answers; None when it does not."""
+        probe = self._retry is not None
+        try:
+            answer = await work
+        except StoreUnavailable as error:
+            self._failed(error, now)
+            return None
+        finally:
+            if probe:
+                self._probing = False
+        if self._failures:
+            self._recovered(now)
+        return answer
+
+    def _failed(self, error: StoreUnavailable, now: int) -> None:
+        if not self._failures:
+            self._start, self._before = now, self.missed
+        self._failures += 1
+        if self._failures < FAILURES:
+            return
+        if self._retry is None:
+            log.warning("%s Counting in this process alone, trying again every %g s.", error.message, self._seconds)
+            self._event("gap.start", {"start": self._start})
+        self._retry = self._clock() + self._seconds
+
+    def _recovered(self, now: int) -> None:
+        if self._retry is not None:
+            missed = self.missed - self._before
+            log.warning("The shared store answers again; it missed %d operations.", missed)
+            self._event("gap.end", {"start": self._start, "end": now, "missed": missed})
+        self._failures, self._retry = 0, None

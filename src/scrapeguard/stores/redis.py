@@ -1,0 +1,154 @@
+"""The Redis store: one set of counts for all workers; requests that wait together share a round trip.
+
+Works with Redis 6.2 and later and with Valkey. Each subject is one hash, `prefix:{subject}`, read and written by one
+script, and every hash expires. The braces keep a subject in one slot where keys are spread over several servers.
+"""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Coroutine, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, RedisError
+
+from scrapeguard.errors import ConfigError
+from scrapeguard.model import Facts, Outcome, Plan, Rung, Standing, Tally
+from scrapeguard.stores.batch import FLIGHTS, Answers, Coalescer, unavailable
+from scrapeguard.stores.counting import REMEMBERED, SECOND, Digest, standing
+from scrapeguard.stores.packing import Packing
+
+CONNECT_SECONDS = 1.0  # nobody waits that long, but a connection from afar may need it
+
+T = TypeVar("T")
+
+
+class Script:
+    """A Lua script; its digest is all that travels once the server knows it."""
+
+    def __init__(self, name: str) -> None:
+        self.text = (Path(__file__).parent / "lua" / name).read_text("utf-8")
+        self.digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+
+class RedisStore:
+    """Counts in Redis. `budget` is how many seconds a caller waits at most; then StoreUnavailable.
+
+    The salt is kept in Redis, so that all workers count an object alike; one given here is used instead.
+    Raises ConfigError for a URL that cannot be one.
+    """
+
+    def __init__(self, url: str, prefix: str = "sg", budget: float = 0.05, salt: bytes | None = None) -> None:
+        self._url, self._prefix, self._budget = url, prefix, budget
+        self._salt, self._given = salt, salt is not None
+        self._counting, self._placing = Script("observe.lua"), Script("place.lua")
+        self._plan: Plan | None = None
+        self._packing: Packing | None = None
+        self._tasks: set[asyncio.Task[object]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._client = self._connect()
+
+    async def observe(self, facts: Facts, plan: Plan, outcome: Outcome | None = None) -> Tally:
+        """See `Store.observe`."""
+        self._settle()
+        if plan is not self._plan or self._packing is None:
+            self._packing = await self._pack(plan)
+            self._plan = plan
+        packing = self._packing
+        taken = plan.taken(facts, outcome)
+        subjects = packing.subjects(facts)
+        if not subjects:
+            return packing.tally((), taken, ())
+        keys = [self._key(subject) for _, subject in subjects]
+        asks = [packing.ask(sheet, not place, facts.time, taken) for place, (sheet, _) in enumerate(subjects)]
+        return packing.tally(subjects, taken, await self._coalescer.ask(packing, keys, asks))
+
+    async def place(self, subject: str, rung: Rung, seconds: int, now: int) -> Standing:
+        """See `Store.place`."""
+        self._settle()
+        arguments = (int(rung), now + seconds * SECOND, now)
+        kept, until, strikes = map(int, await self._soon(self._run(self._placing, [self._key(subject)], arguments)))
+        return standing(kept, until, strikes, now)
+
+    async def close(self) -> None:
+        """Let go of the connections; whoever still waits is told."""
+        if self._loop is not None:
+            self._coalescer.close()
+            await self._client.aclose()
+
+    def _connect(self) -> Redis:
+        try:
+            pool = BlockingConnectionPool.from_url(
+                self._url,
+                max_connections=FLIGHTS + 2,  # batches, and placements beside them
+                timeout=self._budget,
+                socket_timeout=self._budget,
+                socket_connect_timeout=CONNECT_SECONDS,
+                retry=Retry(NoBackoff(), 0),  # a script run twice would count twice
+                protocol=2,  # no HELLO: one round trip less for a new connection
+            )
+        except ValueError as error:
+            raise ConfigError(f"store.url cannot be used: {error}", 'Write it like "redis://host:6379/0".') from error
+        return Redis.from_pool(pool)
+
+    def _settle(self) -> None:
+        """Connections belong to an event loop; in another one, as test clients make them, begin anew."""
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._client = self._connect()
+            self._coalescer = Coalescer(self._send, self._budget, loop)
+            self._loop = loop
+
+    def _key(self, subject: str) -> bytes:
+        return f"{self._prefix}:{{{subject}}}".encode("utf-8", "surrogatepass")
+
+    async def _pack(self, plan: Plan) -> Packing:
+        if self._salt is None:
+            await self._soon(self._agree())
+        assert self._salt is not None
+        return Packing(plan, lru_cache(REMEMBERED)(Digest(self._salt)))
+
+    async def _agree(self) -> None:
+        """Take the salt that Redis has, or give it ours if it has none."""
+        key = f"{self._prefix}:salt"
+        try:
+            async with self._client.pipeline(transaction=True) as pipe:
+                pipe.set(key, self._salt or os.urandom(16), nx=True)
+                pipe.get(key)
+                _, salt = await pipe.execute()
+        except (RedisError, OSError, TimeoutError) as error:
+            raise unavailable(str(error) or type(error).__name__) from error
+        if salt != self._salt:
+            self._salt, self._plan = salt, None
+
+    async def _send(self, packing: Packing, keys: list[bytes], asks: list[bytes]) -> Answers:
+        return await self._run(self._counting, keys, (packing.spec, *asks))
+
+    async def _run(self, script: Script, keys: list[bytes], arguments: Sequence[bytes | int]) -> Answers:
+        """One script, one round trip. Raises StoreUnavailable."""
+        try:
+            try:
+                answers: Answers = await self._client.evalsha(script.digest, len(keys), *keys, *arguments)
+            except NoScriptError:  # a server that was started anew has lost the salt as well
+                if not self._given:
+                    await self._agree()
+                answers = await self._client.eval(script.text, len(keys), *keys, *arguments)
+        except (RedisError, OSError, TimeoutError) as error:
+            raise unavailable(str(error) or type(error).__name__) from error
+        return answers
+
+    async def _soon(self, work: Coroutine[object, object, T]) -> T:
+        """The result within the budget; what takes longer goes on by itself. Raises StoreUnavailable."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        done, _ = await asyncio.wait({task}, timeout=self._budget)
+        if not done:
+            task.add_done_callback(lambda late: late.exception())  # heard, so that nobody calls it lost
+            raise unavailable(f"no answer within {self._budget * 1000:.0f} ms")
+        return task.result()
