@@ -24,7 +24,7 @@ from scrapeguard.errors import ConfigError, ScrapeGuardError
 from scrapeguard.evidence.log import EvidenceSettings
 from scrapeguard.facts.reader import FactsSettings
 from scrapeguard.parts import Parts
-from scrapeguard.stores import StoreSettings
+from scrapeguard.stores import StoreSettings, about
 
 PACKAGES = ("starlette", "uvicorn", "ua-parser", "ua-parser-rs", "user-agents", "cryptography", "redis", "zstandard")
 ROOM = (100 << 20, 1 << 30)  # bytes free on the evidence disk below which it is a failure, and a warning
@@ -136,7 +136,10 @@ def uvicorn(trusted: str) -> Finding:
 
 async def store(settings: StoreSettings) -> Finding:
     """Whether the store answers, and what it is."""
-    return Finding("store", "ok", "memory: each worker process counts on its own; forgotten with a restart.")
+    try:
+        return Finding("store", "ok", await about(settings))
+    except ScrapeGuardError as error:
+        return Finding("store", "fail", error.message, error.hint)
 
 
 def evidence(settings: EvidenceSettings, config: Config) -> Finding:

@@ -1,12 +1,15 @@
 """Where counts and standings live: [store] says which store, `open_store` opens it."""
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
 from scrapeguard.errors import ConfigError
 from scrapeguard.model import Store
 from scrapeguard.stores.failover import Event, Failover
 from scrapeguard.stores.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from scrapeguard.stores.redis import RedisStore
 
 REDIS = ("redis", "rediss", "unix")
 
@@ -29,7 +32,7 @@ class StoreSettings:
 
 def open_store(settings: StoreSettings, event: Event) -> Store:
     """The store that [store] asks for; `event` receives what belongs in the evidence. Raises ConfigError."""
-    scheme = urlsplit(settings.url).scheme
+    scheme = settings.url.partition("://")[0]
     local = MemoryStore(settings.max_subjects)
     if scheme == "memory":
         return local
@@ -39,7 +42,18 @@ def open_store(settings: StoreSettings, event: Event) -> Store:
     return Failover(_open_redis(settings), local, event, settings.breaker_seconds)
 
 
-def _open_redis(settings: StoreSettings) -> Store:
+async def about(settings: StoreSettings) -> str:
+    """What answers at the URL of [store], in a sentence. Raises ConfigError and StoreUnavailable."""
+    if settings.url.startswith("memory:"):
+        return "memory: each worker process counts on its own, and forgets with a restart."
+    store = _open_redis(settings)
+    try:
+        return await store.about()
+    finally:
+        await store.close()
+
+
+def _open_redis(settings: StoreSettings) -> "RedisStore":
     try:
         from scrapeguard.stores.redis import RedisStore  # late: an optional package, and slow to import
     except ModuleNotFoundError as error:

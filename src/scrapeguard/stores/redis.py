@@ -75,6 +75,11 @@ class RedisStore:
         kept, until, strikes = map(int, await self._soon(self._run(self._placing, [self._key(subject)], arguments)))
         return standing(kept, until, strikes, now)
 
+    async def about(self) -> str:
+        """What answers at the URL, in a sentence. Raises StoreUnavailable."""
+        self._settle()
+        return await self._soon(self._introduction())
+
     async def close(self) -> None:
         """Let go of the connections; whoever still waits is told."""
         if self._loop is not None:
@@ -92,8 +97,9 @@ class RedisStore:
                 retry=Retry(NoBackoff(), 0),  # a script run twice would count twice
                 protocol=2,  # no HELLO: one round trip less for a new connection
             )
-        except ValueError as error:
-            raise ConfigError(f"store.url cannot be used: {error}", 'Write it like "redis://host:6379/0".') from error
+        except ValueError:  # whose text may hold part of a password
+            hint = 'Write it like "redis://user:password@host:6379/0" or "unix:///run/redis.sock", and "/" as %2F.'
+            raise ConfigError("store.url cannot be read.", hint) from None
         return Redis.from_pool(pool)
 
     def _settle(self) -> None:
@@ -125,6 +131,14 @@ class RedisStore:
             raise unavailable(str(error) or type(error).__name__) from error
         if salt != self._salt:
             self._salt, self._plan = salt, None
+
+    async def _introduction(self) -> str:
+        try:
+            info = await self._client.info("server")
+        except (RedisError, OSError, TimeoutError) as error:
+            raise unavailable(str(error) or type(error).__name__) from error
+        name = info.get("server_name", "redis")
+        return f"{name} {info.get(f'{name}_version', 'of unknown version')} answers."
 
     async def _send(self, packing: Packing, keys: list[bytes], asks: list[bytes]) -> Answers:
         return await self._run(self._counting, keys, (packing.spec, *asks))
