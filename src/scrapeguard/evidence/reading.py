@@ -16,7 +16,7 @@ LONGEST = record.LONGEST + 1  # with the newline
 class Line:
     """One line of a segment, as it lies there."""
 
-    number: int  # from 1
+    number: int  # from 1, counted from where reading began
     offset: int  # bytes before it
     raw: bytes  # without its newline
     whole: bool  # it ends in a newline and is not too long
@@ -27,10 +27,10 @@ def segments(directory: Path) -> list[Path]:
     return sorted((directory / FOLDER).glob("*.jsonl"))
 
 
-def lines(path: Path) -> Iterator[Line]:
-    """Every line of a segment, a torn last one included. Raises OSError."""
-    offset = 0
+def lines(path: Path, offset: int = 0) -> Iterator[Line]:
+    """Every line of a segment from an offset on, a torn last one included. Raises OSError."""
     with path.open("rb") as file:
+        file.seek(offset)
         for number, raw in enumerate(iter(lambda: file.readline(LONGEST), b""), 1):
             whole = raw.endswith(b"\n")
             yield Line(number, offset, raw[:-1] if whole else raw, whole)

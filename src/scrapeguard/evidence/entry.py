@@ -1,0 +1,153 @@
+"""A request as it is read back from the log, and the log's requests in the order of their time."""
+
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scrapeguard.evidence.reading import lines, parse
+from scrapeguard.model import Rung
+
+REQUEST = b'{"k":"request"'
+RUNGS = {rung.label: rung for rung in Rung}
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """A signal as recorded."""
+
+    detector: str
+    weight: int
+    seen: int
+    limit: int
+    mode: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One recorded request."""
+
+    time: int
+    segment: str
+    seq: int
+    offset: int
+    raw: bytes
+    actor: str  # "address:192.0.2.7": whom this request is laid to
+    reference: str
+    host: str
+    method: str
+    path: str
+    object: str
+    resource: str
+    status: int
+    bytes: int
+    rung: Rung  # imposed
+    intended: Rung
+    mode: str
+    cause: str
+    seconds: int
+    signs: tuple[Sign, ...]
+    forbidden: str  # the robots.txt rule broken; "" = none, or not known
+    trapped: bool
+    agent: str
+    address: str
+    fingerprint: str
+    imported: bool  # read from an access log, not seen live
+
+    @property
+    def odd(self) -> bool:
+        """Whether this request alone opens or extends an incident: a measure, or signals that ask for one."""
+        return self.intended is not Rung.ALLOW or self.rung is not Rung.ALLOW
+
+    @property
+    def served(self) -> bool:
+        """Whether content was handed over: nothing imposed, and the site answered 2xx."""
+        return self.rung is Rung.ALLOW and 200 <= self.status < 300
+
+
+def maybe_odd(raw: bytes) -> bool:
+    """A cheap look at a line before it is parsed. In a line of ours a quote inside a string is always escaped."""
+    return raw.startswith(REQUEST) and (b'"intended":"allow"' not in raw or b'"rung":"allow"' not in raw)
+
+
+def entry(segment: str, offset: int, raw: bytes) -> Entry | None:
+    """The request on a line; None for another kind of record, and for a line that is damaged."""
+    record = parse(raw)
+    if record is None or record["k"] != "request":
+        return None
+    try:
+        return _entry(record, segment, offset, raw)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _entry(record: dict[str, Any], segment: str, offset: int, raw: bytes) -> Entry:
+    what, who = record["what"], record.get("who") or {}
+    verdict = what["verdict"]
+    reasons = who.get("reasons") or [""] * len(what["signals"])
+    return Entry(
+        time=record["t"],
+        segment=segment,
+        seq=record["seq"],
+        offset=offset,
+        raw=raw,
+        actor=f"address:{who.get('key') or 'unknown'}",
+        reference=str(what["ref"]),
+        host=str(what["host"] or ""),
+        method=str(what["method"]),
+        path=str(who.get("path", "")),
+        object=str(who.get("object", "")),
+        resource=str(what["resource"]),
+        status=int(what["status"]),
+        bytes=int(what["bytes"]),
+        rung=RUNGS[verdict["rung"]],
+        intended=RUNGS[verdict["intended"]],
+        mode=str(verdict["mode"]),
+        cause=str(verdict["cause"]),
+        seconds=int(verdict["seconds"]),
+        signs=tuple(
+            Sign(str(s["detector"]), int(s["weight"]), int(s["seen"]), int(s["limit"]), str(s["mode"]), str(reason))
+            for s, reason in zip(what["signals"], reasons, strict=True)
+        ),
+        forbidden=str(what["forbidden"] or ""),
+        trapped=bool(what["trapped"]),
+        agent=str(who.get("agent") or ""),
+        address=str(who.get("address", "")),
+        fingerprint=str(who.get("fingerprint") or ""),
+        imported="source" in what,
+    )
+
+
+def entries(paths: Sequence[Path], wanted: Callable[[bytes], bool]) -> Iterator[Entry]:
+    """The requests whose line is `wanted`, of all segments, in the order of time.
+
+    Each segment is read once from front to back and is open only while its turn lasts, so that memory and open
+    files do not grow with the log. Inside a segment order is that of writing, which is that of time but for the
+    requests under way at the same moment.
+    """
+    firsts = ((next(_stream(path, 0, wanted), None), path) for path in paths)
+    waiting = sorted(((first.time, path, first.offset) for first, path in firsts if first is not None), reverse=True)
+    heap: list[tuple[int, str, int, Entry, Iterator[Entry]]] = []
+    while waiting or heap:
+        while waiting and (not heap or waiting[-1][0] <= heap[0][0]):
+            _, path, offset = waiting.pop()
+            _push(heap, _stream(path, offset, wanted))
+        *_, found, stream = heapq.heappop(heap)
+        yield found
+        _push(heap, stream)
+
+
+def _push(heap: list[tuple[int, str, int, Entry, Iterator[Entry]]], stream: Iterator[Entry]) -> None:
+    following = next(stream, None)
+    if following is not None:
+        heapq.heappush(heap, (following.time, following.segment, following.offset, following, stream))
+
+
+def _stream(path: Path, offset: int, wanted: Callable[[bytes], bool]) -> Iterator[Entry]:
+    for line in lines(path, offset):
+        if line.whole and wanted(line.raw):
+            found = entry(path.name, line.offset, line.raw)
+            if found is not None:
+                yield found

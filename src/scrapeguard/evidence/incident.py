@@ -1,0 +1,230 @@
+"""One incident, summed up: what one actor did, what was done about it, and how the actor came back."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from scrapeguard.evidence.canonical import Json
+from scrapeguard.evidence.entry import Entry
+from scrapeguard.model import Resource, Rung
+
+LISTED = 50  # agents, hosts, rules and measures told one by one; the rest are counted
+CONTENT = (Resource.PAGE, Resource.DATA, Resource.FEED)
+
+
+@dataclass(slots=True)
+class Found:
+    """An incident before it is summed up: whose, from when to when."""
+
+    id: str  # first 12 hex digits of the SHA-256 of the line that opened it
+    actor: str
+    since: int  # from here on the actor's requests belong to it, microseconds; at most the look-back before `opened`
+    opened: int  # the first odd request
+    last: int  # the last odd request
+
+
+@dataclass(slots=True)
+class Placed:
+    """A measure taken against the actor, and what came after it."""
+
+    time: int
+    rung: Rung
+    cause: str
+    seconds: int
+    reference: str
+    status: int
+    back: int | None = None  # microseconds until the actor's next request; None = none came
+    refused: int = 0  # further requests refused while it stood
+
+    def told(self) -> Json:
+        return {
+            "back_us": self.back,
+            "cause": self.cause,
+            "ref": self.reference,
+            "refused": self.refused,
+            "rung": self.rung.label,
+            "seconds": self.seconds,
+            "status": self.status,
+            "t": self.time,
+        }
+
+
+@dataclass(slots=True)
+class Detected:
+    """How often one detector spoke, and what was the most it saw."""
+
+    count: int = 0
+    observed: int = 0  # of these, only observed: they could not impose anything
+    weight: int = 0
+    seen: int = 0
+    limit: int = 0
+    reason: str = ""
+
+    def told(self) -> Json:
+        return {
+            "count": self.count,
+            "limit": self.limit,
+            "observed": self.observed,
+            "reason": self.reason,
+            "seen": self.seen,
+            "weight": self.weight,
+        }
+
+
+@dataclass(slots=True)
+class Taken:
+    """Content that was handed over: pages, data and feeds answered 2xx with nothing imposed."""
+
+    requests: int = 0
+    bytes: int = 0
+    objects: set[int] = field(default_factory=set)  # hashes
+
+
+@dataclass(slots=True)
+class Incident:
+    """The sums of one incident. `add` every request that belongs to it, in the order of time."""
+
+    found: Found
+    requests: int = 0
+    odd: int = 0
+    bytes: int = 0
+    first: int = 0
+    last: int = 0
+    objects: set[int] = field(default_factory=set)  # hashes of what was asked for
+    taken: Taken = field(default_factory=Taken)
+    after: Taken = field(default_factory=Taken)  # of it, after the first measure
+    returned: int = 0  # requests after the first measure
+    counts: dict[str, Counter[str]] = field(default_factory=dict)
+    detected: dict[str, Detected] = field(default_factory=dict)
+    measures: list[Placed] = field(default_factory=list)
+    placed: int = 0
+    robots_asked: int = 0
+    robots_first: int | None = None
+    forbidden: int = 0
+    trapped: int = 0
+    imported: int = 0
+
+    def add(self, entry: Entry) -> None:
+        self.requests += 1
+        self.odd += entry.odd
+        self.bytes += entry.bytes
+        self.first = min(self.first or entry.time, entry.time)
+        self.last = max(self.last, entry.time)
+        self.objects.add(hash(entry.object))
+        self.trapped += entry.trapped
+        self.imported += entry.imported
+        self._count("agents", entry.agent)
+        self._count("addresses", entry.address)
+        self._count("hosts", entry.host)
+        self._count("fingerprints", entry.fingerprint)
+        self._count("statuses", str(entry.status))
+        self._count("resources", entry.resource)
+        self._count("modes", entry.mode)
+        self._count("imposed", entry.rung.label)
+        self._count("intended", entry.intended.label)
+        if entry.forbidden and entry.served:
+            self.forbidden += 1
+            self._count("rules", entry.forbidden)
+        if entry.resource == Resource.NOTICE and entry.path == "/robots.txt":
+            self.robots_asked += 1
+            self.robots_first = entry.time if self.robots_first is None else self.robots_first
+        self._signs(entry)
+        self._sequel(entry)
+        self._measure(entry)
+
+    def _count(self, what: str, value: str) -> None:
+        counter = self.counts.setdefault(what, Counter())
+        if value in counter or len(counter) < 20 * LISTED:
+            counter[value] += 1
+
+    def _signs(self, entry: Entry) -> None:
+        for sign in entry.signs:
+            detected = self.detected.setdefault(sign.detector, Detected())
+            detected.count += 1
+            detected.observed += sign.mode != "enforce" or entry.mode != "enforce"
+            if sign.seen >= detected.seen:
+                detected.weight, detected.seen, detected.limit = sign.weight, sign.seen, sign.limit
+                detected.reason = sign.reason
+
+    def _sequel(self, entry: Entry) -> None:
+        """What this request means after the measures before it, and what it took."""
+        if self.measures:
+            self.returned += 1
+            if self.measures[-1].back is None:
+                self.measures[-1].back = max(entry.time - self.measures[-1].time, 0)
+        if entry.served and entry.resource in CONTENT:
+            for taken in (self.taken, self.after) if self.measures else (self.taken,):
+                taken.requests += 1
+                taken.bytes += entry.bytes
+                taken.objects.add(hash(entry.object))
+
+    def _measure(self, entry: Entry) -> None:
+        if entry.rung is Rung.ALLOW:
+            return
+        last = self.measures[-1] if self.measures else None
+        if last is not None and (entry.cause == "standing" or entry.cause == last.cause == "deny-list"):
+            last.refused += 1
+            return
+        self.placed += 1
+        if len(self.measures) < 20 * LISTED:
+            self.measures.append(
+                Placed(entry.time, entry.rung, entry.cause, entry.seconds, entry.reference, entry.status)
+            )
+
+    def most(self, what: str) -> dict[str, int]:
+        """The most frequent agents, hosts, statuses, … with their numbers."""
+        return dict(self.counts.get(what, Counter()).most_common(LISTED))
+
+    @property
+    def refused(self) -> int:
+        """Requests that met a measure instead of content."""
+        return sum(number for rung, number in self.most("imposed").items() if rung != Rung.ALLOW.label)
+
+    @property
+    def imposed(self) -> Rung:
+        """The highest rung that was really imposed."""
+        return max((rung for rung in Rung if rung.label in self.most("imposed")), default=Rung.ALLOW)
+
+    @property
+    def intended(self) -> Rung:
+        """The highest rung that signals or standing asked for, observe mode included."""
+        return max((rung for rung in Rung if rung.label in self.most("intended")), default=Rung.ALLOW)
+
+    def told(self) -> dict[str, Json]:
+        """The incident as JSON: integers and strings only; times are microseconds since 1970 UTC."""
+        return {
+            "actor": self.found.actor,
+            "addresses": self.most("addresses"),
+            "after_measure": {**_sums(self.after), "returned": self.returned},
+            "agents": self.most("agents"),
+            "bytes": self.bytes,
+            "distinct": len(self.objects),
+            "fingerprints": self.most("fingerprints"),
+            "first": self.first,
+            "forbidden": {"rules": self.most("rules"), "served": self.forbidden},
+            "hosts": self.most("hosts"),
+            "id": self.found.id,
+            "imported": self.imported,
+            "imposed": self.most("imposed"),
+            "intended": self.most("intended"),
+            "last": self.last,
+            "measures": [placed.told() for placed in self.measures[:LISTED]],
+            "measures_total": self.placed,
+            "modes": self.most("modes"),
+            "odd": self.odd,
+            "opened": self.found.opened,
+            "refused": self.refused,
+            "requests": self.requests,
+            "resources": self.most("resources"),
+            "robots": {"asked": self.robots_asked, "first": self.robots_first},
+            "rung": self.imposed.label,
+            "rung_intended": self.intended.label,
+            "signals": {name: detected.told() for name, detected in self.detected.items()},
+            "span_seconds": (self.last - self.first) // 1_000_000,
+            "statuses": self.most("statuses"),
+            "taken": _sums(self.taken),
+            "trapped": self.trapped,
+        }
+
+
+def _sums(taken: Taken) -> dict[str, Json]:
+    return {"bytes": taken.bytes, "objects": len(taken.objects), "requests": taken.requests}

@@ -1,0 +1,110 @@
+"""Incidents: a view over the log, computed each time and stored nowhere.
+
+An incident is the requests of one actor that belong together. It opens with the first odd request: one that met
+a measure, or whose signals asked for one (in observe mode nothing is imposed, the incident says so). Each odd
+request extends it. It ends when the actor did nothing odd for `idle` minutes. The actor's other requests in between
+belong to it, and those of the hour before: what was normal is evidence too.
+
+An actor is an address today (an IPv6 /64). When subjects get linked by evidence, `Entry.actor` is the place.
+"""
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from scrapeguard.errors import InputError
+from scrapeguard.evidence.canonical import digest, quoted
+from scrapeguard.evidence.entry import REQUEST, Entry, entries, maybe_odd
+from scrapeguard.evidence.incident import Found, Incident
+from scrapeguard.evidence.reading import segments
+
+MINUTE = 60_000_000  # microseconds
+LOOK_BACK = 60 * MINUTE
+IDLE = 30  # minutes
+ID = 12  # hex digits
+KEY = re.compile(rb'"key":("(?:[^"\\]|\\.)*")')
+
+
+def incidents(directory: Path, idle: int = IDLE) -> list[Incident]:
+    """Every incident in an evidence directory, by the time it opened. Raises InputError when there is no log.
+
+    The log is read twice from front to back; memory grows with incidents and the objects they took, not with it.
+    """
+    return sum_up(directory, find(directory, idle))
+
+
+def incident(directory: Path, name: str, idle: int = IDLE) -> Incident:
+    """The incident whose id begins with `name`. Raises InputError when there is none, or more than one."""
+    found = find(directory, idle)
+    matching = [each for each in found if each.id.startswith(name.lower())] if name else []
+    if len(matching) == 1:
+        return sum_up(directory, matching)[0]
+    if matching:
+        raise InputError(f"{len(matching)} incidents begin with {name!r}.", "Give more digits of the id.")
+    ids = ", ".join(each.id for each in found[:5]) + (", …" if len(found) > 5 else "")
+    raise InputError(
+        f"There is no incident {name!r} in {directory}.",
+        f"There are: {ids}." if found else "There is no incident in it at all.",
+    )
+
+
+def find(directory: Path, idle: int = IDLE) -> list[Found]:
+    """Where incidents open and end, by the time they opened."""
+    current: dict[str, Found] = {}
+    found: list[Found] = []
+    for entry in entries(_segments(directory), maybe_odd):
+        if not entry.odd:
+            continue
+        known = current.get(entry.actor)
+        if known is not None and known.opened - idle * MINUTE <= entry.time <= known.last + idle * MINUTE:
+            known.last = max(known.last, entry.time)
+            continue
+        since = entry.time - LOOK_BACK
+        if known is not None and known.last < entry.time:
+            since = max(since, known.last + 1)
+        opened = Found(digest(entry.raw)[:ID], entry.actor, since, entry.time, entry.time)
+        current[entry.actor] = opened
+        found.append(opened)
+    return sorted(found, key=lambda each: (each.opened, each.id))
+
+
+def sum_up(directory: Path, found: Sequence[Found]) -> list[Incident]:
+    """The incidents with their sums, in the order given."""
+    sums = [Incident(each) for each in found]
+    for place, entry in _belonging(_segments(directory), found):
+        sums[place].add(entry)
+    return sums
+
+
+def members(directory: Path, found: Found) -> Iterator[Entry]:
+    """The requests that belong to an incident, in the order of time."""
+    return (entry for _, entry in _belonging(_segments(directory), [found]))
+
+
+def _belonging(paths: Sequence[Path], found: Sequence[Found]) -> Iterator[tuple[int, Entry]]:
+    """Each request that belongs to one of the incidents, with the incident's place in the list."""
+    places: dict[str, list[int]] = {}
+    for place, each in sorted(enumerate(found), key=lambda pair: pair[1].last):
+        places.setdefault(each.actor, []).append(place)
+    lasts = {actor: [found[place].last for place in own] for actor, own in places.items()}
+    keys = {quoted(actor.removeprefix("address:")).encode() for actor in places}
+
+    def wanted(raw: bytes) -> bool:
+        key = KEY.search(raw) if raw.startswith(REQUEST) else None
+        return key is not None and (key[1] in keys or (key[1] == b'""' and b'"unknown"' in keys))
+
+    for entry in entries(paths, wanted):
+        own = lasts.get(entry.actor, [])
+        at = bisect_left(own, entry.time)
+        if at < len(own):
+            place = places[entry.actor][at]
+            if found[place].since <= entry.time:
+                yield place, entry
+
+
+def _segments(directory: Path) -> list[Path]:
+    paths = segments(directory)
+    if not paths:
+        raise InputError(f"{directory} holds no evidence.", "Name the directory that [evidence] in the config names.")
+    return paths
