@@ -38,9 +38,10 @@ PURE_IMPORTS = {
 }  # fmt: skip
 IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "compile", "__import__", "breakpoint"}
 STANDALONE = "evidence/verify.py"  # a stranger audits it: the standard library and cryptography, nothing of ours
-LATE_IMPORTS = {
-    ("__init__.py", "scrapeguard.guard.ScrapeGuard")
-}  # imports inside a function, each with its reason in the code
+LATE_IMPORTS = {  # imports inside a function, each with its reason in the code
+    ("__init__.py", "scrapeguard.guard.ScrapeGuard"),
+    ("stores/__init__.py", "scrapeguard.stores.redis.RedisStore"),
+}
 BROAD_EXCEPTS = {"guard.py": 1}  # an app without a lifespan may raise anything at all
 BASES = {"Exception", "Enum", "IntEnum", "StrEnum", "Protocol", "NamedTuple", "click.ClickException"}
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base", "core"}
@@ -184,7 +185,7 @@ def sentences(modules: list[Module]) -> Iterator[str]:
     """Every module opens with a sentence that says what it is."""
     for module in modules:
         opening = (ast.get_docstring(module.tree) or "").split("\n\n")[0]
-        if not opening.rstrip().endswith((".", "?", ":")):
+        if not opening.rstrip().endswith((".", "?", ":", "…")):
             yield f"{module.path} does not open with a sentence"
 
 

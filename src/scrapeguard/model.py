@@ -47,12 +47,6 @@ class Headers:
         value = self.raw.get(name.encode("latin-1"))
         return None if value is None else value.decode("latin-1")
 
-    def __contains__(self, name: str) -> bool:
-        return name.encode("latin-1") in self.raw
-
-    def names(self) -> list[str]:
-        return [name.decode("latin-1") for name in self.raw]
-
 
 @dataclass(frozen=True, slots=True)
 class Client:
@@ -105,14 +99,10 @@ class Facts:
 
     def subject(self, kind: SubjectKind) -> str | None:
         """The key under which the subject of this kind is counted, such as "address:192.0.2.7"."""
-        if kind == "address":
-            value: str | None = self.client.key
-        elif kind == "network":
-            value = self.client.network
-        elif kind == "fingerprint":
-            value = self.fingerprint
+        if kind in ("address", "network"):
+            value: str | None = self.client.key if kind == "address" else self.client.network
         else:
-            value = self.credential
+            value = self.fingerprint if kind == "fingerprint" else self.credential
         return f"{kind}:{value}" if value else None
 
 
@@ -126,9 +116,8 @@ class Outcome:
     complete: bool  # the whole body was sent
 
 
-Number = int
 Step = tuple[str, int]  # (family of URLs, number in it)
-Taken = Number | str | Step | None  # count: int; distinct: the object; gaps: 1 or 0; steps: Step; None = look only
+Taken = int | str | Step | None  # count: int; distinct: the object; gaps: 1 or 0; steps: Step; None = look only
 
 
 @dataclass(frozen=True, slots=True)
