@@ -76,7 +76,8 @@ def _read(session: Replay, logs: tuple[str, ...], forced: str | None, total: int
             before += size(name)
             file = session.files[-1]
             said = [f"{file.name}: read as {file.format}"] if file.format else []
-            for sentence in (*said, file.problem) if file.problem else said or [f"{file.name}: empty"]:
+            said += [file.problem] if file.problem else []
+            for sentence in said or [f"{file.name}: empty"]:
                 click.echo(_shown(sentence, 300), err=True)
 
 

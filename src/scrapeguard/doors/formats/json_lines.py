@@ -69,12 +69,14 @@ def _keys(keys: tuple[str, ...]) -> dict[str, str]:
 
 
 def _request(found: Mapping[str, object]) -> Request:
-    """The whole request line where there is one, else its parts."""
-    if "request" in found:
-        return request_line(text(found["request"]) or "")
-    if "target" not in found:
+    """The whole request line where there is one, else its parts; Apache users call the path alone "request"."""
+    whole = text(found.get("request")) or ""
+    if " " in whole or ("target" not in found and "method" not in found and "request" in found):
+        return request_line(whole)
+    target = text(found.get("target")) or whole
+    if not target:
         raise FormatError("None of its keys names the request.")
-    target, query = text(found["target"]) or "", (text(found.get("query")) or "").removeprefix("?")
+    query = (text(found.get("query")) or "").removeprefix("?")
     if query and "?" not in target:
         target = f"{target}?{query}"
     return request(text(found.get("method")) or "", target)
