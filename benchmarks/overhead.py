@@ -4,8 +4,9 @@
     python benchmarks/overhead.py --in-process    the ASGI app called directly: less noise, no server
 
 The control is the same app without the guard. Rounds are interleaved, so that a busy moment of the machine hurts all
-alike; the table gives medians. Every client is a browser with 14 headers behind a proxy on this machine, and there are
-so many of them that nobody reaches a limit: a run in which anybody was refused is no result and ends with an error.
+alike; the table gives medians. Every client is a browser with 15 headers behind a proxy on this machine; 200 of them
+are on the site at a time, make ten requests each and are followed by others, so that nobody reaches a limit: a run in
+which anybody was refused is no result and ends with an error.
 """
 
 import argparse
@@ -38,7 +39,7 @@ from starlette.routing import Route
 from scrapeguard import ScrapeGuard
 
 HERE = Path(__file__).parent
-CLIENTS = 20_000
+AT_A_TIME, EACH = 200, 10  # clients on the site, requests of one
 BODY = "<!doctype html><title>A page</title>" + "<p>Some text that stands for a page." * 40
 HEADERS = (
     ("Host", "shop.example"),
@@ -60,6 +61,7 @@ HEADERS = (
     ("X-Forwarded-Proto", "https"),
 )
 PATHS = ("/item/%d", "/static/%d.css", "/catalogue?page=%d")
+TEXT = "\r\n".join(["GET %s HTTP/1.1", *(f"{name}: {value}" for name, value in HEADERS), "X-Forwarded-For: %s", "", ""])
 
 App = Callable[[Any, Any, Any], Any]
 
@@ -165,15 +167,14 @@ def cpu(pid: int) -> float:
 
 
 WRK = """
-local requests, n = {}, 0
-init = function()
-  for c = 0, %d do
-    local headers = {%s}
-    headers["X-Forwarded-For"] = string.format("10.%%d.%%d.%%d", c / 65536, c / 256 %% 256, c %% 256)
-    requests[c] = wrk.format("GET", string.format(({%s})[c %% 3 + 1], c * 7919 %% 997), headers)
-  end
+local text, paths, n = %s, {%s}, 0
+request = function()
+  local client = math.floor(n / %d) * %d + n %% %d
+  local address = string.format("10.%%d.%%d.%%d", client / 65536, client / 256 %% 256, client %% 256)
+  local path = string.format(paths[n %% 3 + 1], n * 7919 %% 997)
+  n = n + 1
+  return string.format(text, path, address)
 end
-request = function() n = n + 1; return requests[n %% %d] end
 done = function(summary, latency)
   io.write(string.format('{"requests": %%d, "seconds": %%f, "refused": %%d}\\n',
     summary.requests, summary.duration / 1e6, summary.errors.status))
@@ -184,8 +185,8 @@ end
 def load(port: int, seconds: float, folder: Path) -> dict[str, float]:
     """Load a server for some seconds over 16 connections: requests answered, seconds taken, refusals."""
     script = folder / "load.lua"
-    headers = ", ".join(f"[{json.dumps(name)}] = {json.dumps(value)}" for name, value in HEADERS)
-    script.write_text(WRK % (CLIENTS - 1, headers, ", ".join(map(json.dumps, PATHS)), CLIENTS))
+    paths = ", ".join(map(json.dumps, PATHS))
+    script.write_text(WRK % (json.dumps(TEXT), paths, AT_A_TIME * EACH, AT_A_TIME, AT_A_TIME))
     command = ["wrk", "-t1", "-c16", f"-d{seconds:g}s", "-s", str(script), f"http://127.0.0.1:{port}"]
     if shutil.which("wrk") is None:
         command = [sys.executable, __file__, "--load", str(port), "--seconds", str(seconds)]
@@ -198,20 +199,17 @@ async def own_load(port: int, seconds: float) -> None:
     """The load where wrk is missing; slower than wrk, so that requests a second may be the client's limit."""
     end, done = time.monotonic() + seconds, [0, 0]
 
-    async def connection(first: int) -> None:
+    async def connection() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        client = first
         while time.monotonic() < end:
-            client = (client + 16) % CLIENTS
-            lines = [f"{name}: {value}" for name, value in (*HEADERS, ("X-Forwarded-For", address(client)))]
-            writer.write("\r\n".join([f"GET {path(client)} HTTP/1.1", *lines, "", ""]).encode())
+            writer.write((TEXT % (path(done[0]), address(done[0]))).encode())
             head = await reader.readuntil(b"\r\n\r\n")
             await reader.readexactly(int(head.lower().partition(b"content-length:")[2].split()[0]))
             done[0] += 1
             done[1] += not head.startswith(b"HTTP/1.1 200")
         writer.close()
 
-    await asyncio.gather(*map(connection, range(16)))
+    await asyncio.gather(*(connection() for _ in range(16)))
     print(json.dumps({"requests": done[0], "seconds": seconds, "refused": done[1]}))
 
 
@@ -240,31 +238,33 @@ def over_the_wire(variants: list[str], rounds: int, seconds: float, folder: Path
 # In process
 
 
-def address(client: int) -> str:
+def address(turn: int) -> str:
+    """Who makes the request number `turn`."""
+    client = turn // (AT_A_TIME * EACH) * AT_A_TIME + turn % AT_A_TIME
     return f"10.{client >> 16}.{client >> 8 & 255}.{client & 255}"
 
 
-def path(client: int) -> str:
-    return PATHS[client % 3] % (client * 7919 % 997)
+def path(turn: int) -> str:
+    return PATHS[turn % 3] % (turn * 7919 % 997)
 
 
-def scope(client: int) -> dict[str, Any]:
+def scope(turn: int) -> dict[str, Any]:
     """The scope as uvicorn makes it."""
-    target, _, query = path(client).partition("?")
+    target, _, query = path(turn).partition("?")
     pairs = [(name.lower().encode(), value.encode()) for name, value in HEADERS]
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
         "http_version": "1.1",
         "server": ("127.0.0.1", 8000),
-        "client": ("127.0.0.1", 50000 + client % 1000),
+        "client": ("127.0.0.1", 50000 + turn % 16),
         "scheme": "http",
         "method": "GET",
         "root_path": "",
         "path": target,
         "raw_path": target.encode(),
         "query_string": query.encode(),
-        "headers": [*pairs, (b"x-forwarded-for", address(client).encode())],
+        "headers": [*pairs, (b"x-forwarded-for", address(turn).encode())],
         "state": {},
     }
 
@@ -288,7 +288,7 @@ async def in_process(variants: list[str], rounds: int, count: int, folder: Path,
         return {"type": "http.disconnect"}
 
     async def some(app: App, first: int) -> None:
-        scopes = [scope(n % CLIENTS) for n in range(first, first + count)]
+        scopes = [scope(n) for n in range(first, first + count)]
         gc.collect()
         began = time.process_time()
         for start in range(0, count, 32):

@@ -2,10 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from scrapeguard.facts.networks import Networks
 from scrapeguard.model import Mode, Rung, Signal, Tally, Verdict
+
+CALM = {  # nearly every request: nothing odd, no standing; made once, not each time
+    (mode, degraded): Verdict(Rung.ALLOW, Rung.ALLOW, "none", mode=mode, degraded=degraded)
+    for mode in get_args(Mode)
+    for degraded in (False, True)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,8 @@ class Policy:
         that has not expired holds until it does, and is never lowered by a request without signals.
         """
         standing = tally.standing
+        if not signals and standing.until <= now:
+            return CALM[mode, tally.degraded]
         score = sum(signal.weight for signal in signals if signal.mode == "enforce")
         rung = self.rung(score)
         intended = self.rung(sum(signal.weight for signal in signals))
