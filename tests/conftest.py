@@ -1,0 +1,29 @@
+"""What tests of several parts share."""
+
+from collections.abc import Iterator
+
+import pytest
+from servers import RedisServer, binaries
+
+
+@pytest.fixture(scope="session")
+def redis_servers() -> Iterator[dict[str, RedisServer]]:
+    """A running server of each kind that this machine has."""
+    servers = {name: RedisServer(binary) for name, binary in binaries().items()}
+    yield servers
+    for server in servers.values():
+        server.end()
+
+
+@pytest.fixture(params=list(binaries()))
+def redis_server(request: pytest.FixtureRequest, redis_servers: dict[str, RedisServer]) -> RedisServer:
+    """Each of them in turn, emptied."""
+    return redis_servers[request.param].emptied()
+
+
+@pytest.fixture
+def own_server() -> Iterator[RedisServer]:
+    """A server that the test may kill."""
+    server = RedisServer(next(iter(binaries().values())))
+    yield server
+    server.end()
