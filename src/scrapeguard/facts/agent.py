@@ -1,18 +1,148 @@
-"""User agents: what kind of program asks, what it is called, and who runs it."""
+"""User agents: what kind of program asks, what it is called, and who runs it. Whole words, never parts of words.
 
-from functools import lru_cache
+The order of evidence: a robot we know by name, a word that gives a program away, a link to whoever runs it; what is
+left is a browser or an app if it names an engine or a device, and a program that only names itself otherwise.
+"""
 
+import re
+from functools import cache, lru_cache
+
+import ua_parser
+from ua_parser import Domain
+from user_agents import parsers
+
+from scrapeguard import config
+from scrapeguard.facts import words as known
+from scrapeguard.facts.catalogue import Catalogue, read
 from scrapeguard.model import Agent, AgentKind
 
-MAX_RAW = 1024
+MAX_RAW = 1024  # characters of an agent that are kept
+LOOKED_AT = 512  # and looked at; whoever sends more is not to buy more of our time
+REMEMBERED = 4096  # agents
+
+WORD = re.compile(r"[a-z0-9_][a-z0-9_.!-]*[a-z0-9_!]|[a-z]")
+PRODUCT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.!-]*[A-Za-z0-9_!]|[A-Za-z]")
+VERSION = re.compile(r"[/ ]v?(\d{1,6})(?!\d)")
+NO_BROWSER = parsers.Browser("", (), "")
+COMMON = frozenset(
+    {"mozilla", "compatible", "applewebkit", "khtml", "like", "gecko", "chrome", "safari", "version", "mobile", "msie"}
+    | {"windows", "nt", "linux", "android", "x11", "macintosh", "intel", "mac", "os", "x", "iphone", "ipad", "cpu", "u"}
+    | {"wow64", "win64", "x64", "x86_64", "i686", "trident", "firefox", "opera", "presto", "wv", "en", "en-us", "rv"}
+)
 
 
 def classify(raw: str | None) -> Agent:
+    """The agent in a User-Agent header; None and "" are an agent that does not say what it is."""
     return _classified((raw or "")[:MAX_RAW])
 
 
-@lru_cache(4096)
+@cache
+def catalogue() -> Catalogue:
+    """The robots known by name, read once."""
+    return read(config.shipped("robots/agents"))
+
+
+@cache
+def parser() -> ua_parser.Resolver:
+    """ua-parser's rules on its native engine, without a cache of its own."""
+    return ua_parser.BestAvailableResolver(ua_parser.load_builtins())
+
+
+@lru_cache(REMEMBERED)
 def _classified(raw: str) -> Agent:
-    token = raw.partition("/")[0].partition(" ")[0]
-    kind: AgentKind = "browser" if raw.startswith("Mozilla/5.0 (") and "bot" not in raw.lower() else "unknown"
-    return Agent(raw, kind, "", None, "", "", token)
+    text = raw[:LOOKED_AT].lower()
+    plain = known.LINK.sub(" ", text) if _any(known.LINK_PARTS, text) else text
+    words = WORD.findall(plain)
+    robot = catalogue().find(words)
+    if robot is not None:
+        return Agent(raw, robot.kind, robot.token, _version(text, robot.agents[0]), "", robot.operator, robot.token)
+    kind, clue = _named(plain, words)
+    if kind is None:
+        kind = _described(text, words, linked=plain is not text)
+    if kind == "browser":
+        return _browser(raw, text)
+    name = _name(raw, clue)
+    if kind == "library" and not name:
+        kind = "unknown"
+    return Agent(raw, kind, name, _version(text, name.lower()), "", "", name)
+
+
+def _any(parts: tuple[str, ...], text: str) -> bool:
+    return any(map(text.__contains__, parts))
+
+
+def _named(plain: str, words: list[str]) -> tuple[AgentKind | None, str]:
+    """The kind that one word tells, and the word."""
+    if words and words[0] in known.FIRST_NAMES:
+        return "library", words[0]
+    if not known.NAMES.keys().isdisjoint(words):
+        word = next(word for word in words if word in known.NAMES)
+        return known.NAMES[word], word
+    if _any(known.ROBOT_PARTS, plain):
+        robot = known.ROBOT.search(plain)
+        if robot is not None:
+            start = max(plain.rfind(sign, 0, robot.start()) for sign in " (;/,")
+            return "crawler", WORD.findall(plain[start + 1 : robot.end()])[-1]
+    return None, ""
+
+
+def _described(text: str, words: list[str], linked: bool) -> AgentKind:
+    """The kind that an agent as a whole tells."""
+    mozilla = text.startswith(("mozilla/", "opera/"))
+    engine = _any(known.ENGINES, text)
+    if linked:
+        return "crawler"
+    if _any(known.IN_APP, text):
+        return "browser" if mozilla or engine else "app"
+    if any("." in word and known.SITE.fullmatch(word) for word in words):
+        return "crawler"
+    if mozilla or engine:
+        if "compatible" in words and "msie" not in words:
+            return "crawler"
+        if not mozilla and "mozilla/" in text:
+            return "crawler"  # a program that puts its name before a browser's
+        return "browser" if engine or _any(known.SYSTEMS, text) else "crawler"
+    if _any(known.DEVICES, text):
+        return "app"
+    for kind, parts in known.HINTS:
+        if _any(parts, text):
+            return kind
+    return "library"
+
+
+def _browser(raw: str, text: str) -> Agent:
+    """A browser, or a browser inside an app, as user_agents names it.
+
+    Its pieces are used, not its constructor: that parses for a millisecond, and a new agent with each request must not
+    buy so much of our time.
+    """
+    found = parser()(raw[:LOOKED_AT], Domain.USER_AGENT | Domain.OS)
+    browser, system = found.user_agent, found.os
+    shown = parsers.parse_browser(browser.family, browser.major) if browser else NO_BROWSER
+    kind: AgentKind = "browser"
+    if shown.family in parsers.EMAIL_PROGRAM_FAMILIES or _any(known.IN_APP, text):
+        kind = "app"
+    major = shown.version[0] if shown.version else None
+    version = major if isinstance(major, int) else None
+    return Agent(raw, kind, shown.family, version, system.family if system else "", "", "Mozilla")
+
+
+def _name(raw: str, clue: str) -> str:
+    """What an agent calls itself: the word that gave it away, or else its first product that is not common to all."""
+    first = ""
+    for match in PRODUCT.finditer(known.LINK.sub(" ", raw[:LOOKED_AT])):
+        word = match[0]
+        lower = word.lower()
+        if lower == clue or (not clue and lower not in COMMON):
+            return word
+        if not first and lower not in COMMON:
+            first = word
+    return first
+
+
+def _version(text: str, name: str) -> int | None:
+    """The major version behind a name: "googlebot/2.1" is 2."""
+    if not name:
+        return None
+    version = VERSION.match(text, text.find(name) + len(name))
+    return int(version[1]) if version else None

@@ -1,0 +1,193 @@
+"""Words by which programs give themselves away in a user agent, each with the kind of program that uses it."""
+
+import re
+
+from scrapeguard.model import AgentKind
+
+KINDS: tuple[tuple[AgentKind, str], ...] = (
+    ("library", """
+        curl libcurl wget python-requests python-urllib python-httpx python-urllib3 aiohttp httpx urllib3 scrapy colly
+        go-http-client node-fetch undici okhttp axios got superagent libwww-perl lwp-trivial lwp-request mechanize
+        jsoup guzzlehttp guzzle apache-httpclient commons-httpclient httpclient asynchttpclient restsharp reqwest ureq
+        indy httpie postmanruntime postman insomnia http_request2 lua-resty-http faraday typhoeus httparty rest-client
+        http.rb unirest-java akka-http ktor-client mojolicious hackney windowspowershell powershell winhttp aria2 axel
+        http_get grpc-java-netty grpc-node grpc-python grpc-ruby httpunit newspaper newspaper3k newspaper4k trafilatura
+        httrack sitesucker webcopier webcopy cyotekwebcopy webzip teleport wpull grab-site webcapture webreaper nutch
+        zgrab masscan nmap nikto sqlmap nuclei wpscan gobuster feroxbuster dirbuster ffuf acunetix openvas nessus arachni
+        apachebench siege jmeter k6 locust photon zmeu morfeus jorgee
+    """),
+    ("headless", """
+        headlesschrome headlessedg chrome-headless-shell phantomjs slimerjs casperjs puppeteer playwright selenium
+        htmlunit splash nightmare zombie.js jsdom cypress lightpanda crawl4ai browserless
+    """),
+    ("reader", "universalfeedparser feedparser simplepie magpierss rome apple-pubsub podcasts newsgator"),
+    ("monitor", "lighthouse pagespeed synthetics uptime healthcheck healthchecker health-check"),
+    ("browser", """
+        lynx links elinks w3m konqueror ibrowse amiga-aweb amigavoyager voyager3 netpositive webpositive abrowse
+        ncsa_mosaic dillo netsurf offbyone icab omniweb
+    """),
+)  # fmt: skip
+
+# Whole words, wherever they stand.
+NAMES: dict[str, AgentKind] = {word: kind for kind, words in KINDS for word in words.split()}
+
+# Whole words, but only as the first: these are part of other programs' agents too.
+FIRST_NAMES = frozenset(
+    {"java", "php", "ruby", "python", "perl", "node", "node.js", "deno", "bun", "dart", "http", "client", "lwp", "rust"}
+    | {"elixir", "erlang", "go", "pecl", "snoopy", "jakarta", "jersey", "jetty", "fetch", "request", "requests"}
+)
+
+# Endings of words, in any agent, a browser's too. CUBOT makes telephones, Talbots sells clothes.
+ROBOT = re.compile(
+    r"(?<!cu)(?<!tal)bots?(?![a-z])|crawl|spider(?!man)|scraper|(?<!user-)agent(?![a-z])"
+    r"|(?:monitor|synthetics?|validator|checker|inspector|auditor|optimizer|archiver)(?![a-z])"
+)
+ROBOT_PARTS = (
+    *("bot", "crawl", "spider", "scraper", "agent", "monitor", "synthetic", "validator", "checker", "inspector"),
+    *("auditor", "optimizer", "archiver"),
+)
+
+# Who runs a robot well says where to read about it; browsers and apps do not.
+LINK = re.compile(r"https?:[^\s,;)\]]*|www\.[^\s,;)\]]*|(?:@|\(at\)|\[at\])[a-z][\w-]{0,60}\.[a-z]{2,10}")
+LINK_PARTS = ("http", "www.", "@", "(at)", "[at]")
+SITE = re.compile(
+    r"(?!com\.|org\.|net\.)[a-z0-9.-]*[a-z][a-z0-9-]*\.(?:com|org|net|io|ai|co|dev|info|eu|de|fr|uk|cz|ru)"
+)
+
+# Parts of words, in agents that name no engine.
+HINTS: tuple[tuple[AgentKind, tuple[str, ...]], ...] = (
+    ("app", ("player", "streaming", "quicktime", "itunes", "gstreamer", "lavf", "sonos", "upnp", "app/", "mozacfetch")),
+    ("reader", ("rss", "feed", "podcast", "subscribers")),
+    (
+        "preview",
+        ("preview", "unfurl", "onebox", "embed", "thumbnail", "favicon", "metadata", "imageproxy", "github-camo"),
+    ),
+    (
+        "monitor",
+        (
+            "monitor",
+            "uptime",
+            "health",
+            "check",
+            "probe",
+            "valid",
+            "synthetic",
+            "ssl",
+            "dcv",
+            "watch",
+            "ping",
+            "status",
+        ),
+    ),
+    (
+        "crawler",
+        (
+            "fetch",
+            "search",
+            "scan",
+            "link",
+            "site",
+            "seo",
+            "analy",
+            "index",
+            "research",
+            "archiv",
+            "harvest",
+            "extract",
+        ),
+    ),
+)
+
+ENGINES = ("applewebkit", "gecko/", "khtml", "presto/", "trident/", "msie ", "webkit/", "netscape", "opera", "netfront")
+SYSTEMS = (
+    *("windows", "linux", "android", "iphone", "ipad", "ipod", "mac os", "macintosh", "x11", "cros ", "bsd", "sunos"),
+    *(
+        "solaris",
+        "win9",
+        "win3",
+        "mac_powerpc",
+        "amiga",
+        "beos",
+        "haiku",
+        "os/2",
+        "symbian",
+        "series60",
+        "midp",
+        "inferno",
+    ),
+    *(
+        "blackberry",
+        "bb10",
+        "webos",
+        "web0s",
+        "tizen",
+        "bada",
+        "kindle",
+        "nintendo",
+        "playstation",
+        "xbox",
+        "crkey",
+        "j2me",
+    ),
+    *(
+        "smart-tv",
+        "smarttv",
+        "harmony",
+        "palm",
+        "maemo",
+        "meego",
+        "kaios",
+        "nokia",
+        "samsung",
+        "sonyericsson",
+        "motorola",
+    ),
+    *("mobile", "morphos", "risc os", "syllable", "mot-", "up.browser"),
+)
+DEVICES = (
+    *(
+        "android",
+        "iphone",
+        "ipad",
+        "ipod",
+        "ios/",
+        "ios ",
+        "cfnetwork",
+        "darwin",
+        "dalvik",
+        "windows nt",
+        "windows phone",
+    ),
+    *(
+        "win10",
+        "macintosh",
+        "macos",
+        "tizen",
+        "symbian",
+        "series60",
+        "midp",
+        "webos",
+        "tvos",
+        "watchos",
+        "appletv",
+        "amiga",
+    ),
+    *("morphos", "blackberry", "nokia", "up.browser", "playstation", "xbox", "nintendo", "roku"),
+)
+IN_APP = (
+    *(
+        "; wv)",
+        ";wv)",
+        "electron/",
+        "fban/",
+        "fbav/",
+        "fb_iab",
+        "instagram",
+        "micromessenger",
+        " line/",
+        "gsa/",
+        "snapchat",
+    ),
+    *("pinterest/", "tiktok", "musical_ly", "trill_", "bytedance", "baiduboxapp", "naver(", "kakaotalk", "telegram"),
+    *("twitter", "linkedinapp", "bingweb", "webviewapp", "wkwebview", "ms-office", "microsoft office"),
+)
