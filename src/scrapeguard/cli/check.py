@@ -10,8 +10,10 @@ from rich.table import Table
 
 from scrapeguard import config as configuration
 from scrapeguard import parts
-from scrapeguard.config import Config
+from scrapeguard.config import Config, Difference
 from scrapeguard.errors import ConfigError
+from scrapeguard.evidence.log import EvidenceSettings
+from scrapeguard.evidence.settings import settings as evidence_settings
 from scrapeguard.facts.reader import FactsSettings
 from scrapeguard.stores import StoreSettings
 
@@ -44,7 +46,7 @@ def check(context: click.Context, file: str | None, as_json: bool) -> None:
 def report(config: Config, warnings: list[str]) -> dict[str, object]:
     """What `--json` prints about a valid configuration."""
     differences = [
-        {"section": it.section, "setting": it.setting, "value": it.value, "default": it.default}
+        {"section": it.section, "setting": it.setting, "value": shown(it, config), "default": it.default}
         for it in config.differences()
     ]
     return {
@@ -58,18 +60,24 @@ def report(config: Config, warnings: list[str]) -> dict[str, object]:
 
 def tell(config: Config, warnings: list[str]) -> None:
     """Print the same for people."""
-    console = Console(highlight=False)
-    console.print(f"[green]valid[/]: {config.source}", soft_wrap=True)
+    click.echo(f"{click.style('valid', fg='green')}: {config.source}")
     differences = config.differences()
     if differences:
         table = Table("setting", "value", "default", box=None, header_style="bold")
         for it in differences:
-            table.add_row(f"{it.section}.{it.setting}", written(it.value), written(it.default))
-        console.print(table)
+            table.add_row(f"{it.section}.{it.setting}", written(shown(it, config)), written(it.default))
+        Console(markup=False, highlight=False).print(table)
     else:
-        console.print("Every setting is at its default.")
+        click.echo("Every setting is at its default.")
     for warning in warnings:
-        console.print(f"[yellow]note[/]: {warning}", soft_wrap=True)
+        click.echo(f"{click.style('note', fg='yellow')}: {warning}")
+
+
+def shown(difference: Difference, config: Config) -> object:
+    """The value of a setting; of a secret, or of a URL with a password, what the evidence may say about it."""
+    if not isinstance(difference.value, str):
+        return difference.value
+    return json.loads(evidence_settings(config))[difference.section][difference.setting]
 
 
 def written(value: object) -> str:
@@ -80,16 +88,22 @@ def written(value: object) -> str:
 def surprises(config: Config, mode: str) -> Iterator[str]:
     """Sentences about what is allowed and may still not be what the operator wants."""
     known = config.known()
-    facts, store = known["facts"], known["store"]
+    facts, store, evidence = known["facts"], known["store"], known["evidence"]
     assert isinstance(facts, FactsSettings)
     assert isinstance(store, StoreSettings)
+    assert isinstance(evidence, EvidenceSettings)
+    shared = not store.url.startswith("memory:")
     if mode != "enforce":
         yield f'guard.mode is "{mode}": nobody is stopped, and no record counts as a protection measure.'
     for name, settings in known.items():
-        if name.startswith("signals.") and dict(configuration.values(settings)).get("mode") == "off":
-            yield f'[{name}] is off: what it looks for is not recorded either; mode = "observe" would keep it.'
+        if name.startswith("signals.") and ("mode", "off") in configuration.values(settings):
+            yield f'[{name}] is off, so what it looks for is not recorded either; mode = "observe" would keep it.'
     for entry in facts.trusted_proxies:
         if ipaddress.ip_network(entry, strict=False).prefixlen == 0:
-            yield f"facts.trusted_proxies has {entry}: any visitor can then choose the address he is counted under."
-    if store.url.startswith("memory:"):
-        yield "store.url is memory: with several worker processes each counts on its own; use redis:// for one count."
+            yield f"facts.trusted_proxies has {entry}: any visitor can then choose which address is counted."
+    if not shared:
+        yield "store.url is memory: several worker processes count each on its own; redis:// gives one count for all."
+    if shared and facts.session_cookies and not facts.secret:
+        yield "facts.secret is empty: each process digests sessions with a key of its own, so they are counted apart."
+    if not evidence.directory:
+        yield "evidence.directory is empty: nothing is kept, so nothing can be shown later."

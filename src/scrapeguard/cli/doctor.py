@@ -126,7 +126,7 @@ def clock() -> Finding:
 def uvicorn(trusted: str) -> Finding:
     """uvicorn's own trust in forwarding headers, which comes before ours and knows nothing of facts.trusted_proxies."""
     if "*" in trusted:
-        said = "FORWARDED_ALLOW_IPS is *: uvicorn believes every visitor's X-Forwarded-For, so he chooses his address."
+        said = "FORWARDED_ALLOW_IPS is *: uvicorn lets any visitor choose an address through X-Forwarded-For."
         return Finding("uvicorn", "fail", said, "Unset it, and start uvicorn with --no-proxy-headers.")
     said = "uvicorn rewrites the peer's address from X-Forwarded-For of 127.0.0.1 unless told not to."
     return Finding(

@@ -28,5 +28,5 @@ def _told(name: str, value: object) -> object:
     if isinstance(value, Mapping):
         return {str(key): _told(str(key), item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_told(name, item) for item in value]
+        return [_told("", item) for item in value]  # names of cookies and headers, none of them a secret
     return value

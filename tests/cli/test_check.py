@@ -1,0 +1,87 @@
+"""`check` says what is wrong, what differs, and what may surprise; and touches nothing."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from scrapeguard.cli import main
+
+
+def check(folder: Path, text: str, *options: str) -> Result:
+    file = folder / "scrapeguard.toml"
+    file.write_text(text, "utf-8")
+    return CliRunner().invoke(main, ["check", str(file), *options])
+
+
+def test_the_defaults_are_valid() -> None:
+    done = CliRunner().invoke(main, ["check"])
+    assert done.exit_code == 0
+    assert done.output.startswith("valid: the built-in defaults\nEvery setting is at its default.\n")
+
+
+def test_differences_are_told_with_their_defaults(tmp_path: Path) -> None:
+    done = check(tmp_path, "[signals.pace]\nlimit = 99\nwindow = 60", "--json")
+    assert json.loads(done.stdout)["differences"] == [
+        {"section": "signals.pace", "setting": "limit", "value": 99, "default": 120}
+    ]
+    told = check(tmp_path, "[signals.pace]\nlimit = 99").output
+    assert "signals.pace.limit" in told
+    assert "signals.pace.window" not in told
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[signals.pase]\nlimit = 9", "Did you mean 'signals.pace'?"),
+        ("[signals.pace]\nlimits = 9", "Did you mean 'limit'?"),
+        ("[policy]\nthrottle = 9\nblock = 8", "thresholds must rise with the rungs"),
+        ('[lists]\ndeny = ["10.0.0.0.0"]', "10.0.0.0.0"),
+        ('[store]\nurl = "mongo://h"', "It must begin with one of memory://"),
+        ('[notices]\nrobots = "none.txt"', "none.txt"),
+    ],
+)
+def test_a_mistake_is_refused_with_what_was_meant(text: str, said: str, tmp_path: Path) -> None:
+    done = check(tmp_path, text)
+    assert done.exit_code == 2
+    assert said in done.stderr
+    answer = check(tmp_path, text, "--json")
+    assert answer.exit_code == 2
+    assert json.loads(answer.stdout)["valid"] is False
+    assert said in json.loads(answer.stdout)["error"] + json.loads(answer.stdout)["hint"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[guard]\nmode = "observe"', 'guard.mode is "observe": nobody is stopped'),
+        ('[signals.trap]\nmode = "off"', "[signals.trap] is off"),
+        ('[facts]\ntrusted_proxies = ["0.0.0.0/0"]', "any visitor can then choose which address is counted"),
+        ('[facts]\ntrusted_proxies = ["::/0"]', "any visitor can then choose which address is counted"),
+        ('[store]\nurl = "memory://"', "several worker processes"),
+        ('[store]\nurl = "redis://h"\n[facts]\nsession_cookies = ["sid"]', "facts.secret is empty"),
+        ('[evidence]\ndirectory = ""', "nothing is kept"),
+    ],
+)
+def test_what_may_surprise_is_told(text: str, said: str, tmp_path: Path) -> None:
+    assert said in check(tmp_path, text).output
+    assert any(said in warning for warning in json.loads(check(tmp_path, text, "--json").stdout)["warnings"])
+
+
+def test_a_careful_configuration_is_told_nothing(tmp_path: Path) -> None:
+    done = check(tmp_path, '[store]\nurl = "redis://h"\n[facts]\ntrusted_proxies = ["10.0.0.0/8"]', "--json")
+    assert json.loads(done.stdout)["warnings"] == []
+
+
+def test_secrets_are_not_shown(tmp_path: Path) -> None:
+    text = '[facts]\nsecret = "hunter2"\n[store]\nurl = "redis://me:hunter2@h/0"'
+    for options in ((), ("--json",)):
+        done = check(tmp_path, text, *options)
+        assert done.exit_code == 0
+        assert "hunter2" not in done.output
+
+
+def test_nothing_is_written(tmp_path: Path) -> None:
+    check(tmp_path, '[evidence]\ndirectory = "evidence"')
+    assert [file.name for file in tmp_path.iterdir()] == ["scrapeguard.toml"]
