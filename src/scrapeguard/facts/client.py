@@ -23,7 +23,6 @@ MAX_BYTES, MAX_ELEMENTS = 4096, 32  # what is read of a header, from its right e
 REMEMBERED = 8192  # clients
 PAIR = re.compile(r'[ \t]*([A-Za-z0-9_-]+)=(?:"((?:[^"\\]|\\.)*)"|([^",;\s]*))[ \t]*(?:;|$)')
 QUOTE = re.compile(r'(?<!\\)"')
-FORWARDING = (b"forwarded", b"x-forwarded-for")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +60,7 @@ class Clients:
         """The origin of a request from `scope["client"]`, its headers, and the header lines with repetitions."""
         host, port = _peer(peer)
         if not self._is_trusted(host):
-            announced = bool(raw.keys() & FORWARDING)
-            return self._from_peer(host, port, announced)
+            return self._from_peer(host, port, b"x-forwarded-for" in raw or b"forwarded" in raw)
         if self._header not in raw:
             return self._from_peer(host, port, False)
         value = b",".join([line for name, line in pairs if name == self._header])[-MAX_BYTES - 1 :]

@@ -1,21 +1,27 @@
 """What a client looks like: a digest of its agent and of the names and order of the headers it always sends."""
 
+from functools import lru_cache
 from hashlib import blake2b
 
 from scrapeguard.model import Headers
 
-# One and the same client sends these now and then: with a reload, a form, a range, a script, or when a proxy adds them.
+# One and the same client sends these now and then: with a reload, a form, a range, a script, or where a proxy adds
+# them. So it is with all that begin with "x-".
 VARYING = frozenset(
-    b"accept-ch accept-datetime access-control-request-headers access-control-request-method alt-used authorization "
-    b"baggage cache-control cdn-loop connection content-encoding content-language content-length content-type cookie "
-    b"downlink ect expect forwarded host if-match if-modified-since if-none-match if-range if-unmodified-since "
-    b"keep-alive last-event-id max-forwards next-action next-router-prefetch next-router-state-tree next-url origin "
-    b"pragma priority proxy-authorization purpose range referer rsc rtt save-data sec-fetch-storage-access "
-    b"sec-fetch-user sec-purpose service-worker service-worker-navigation-preload signature signature-agent "
-    b"signature-input te traceparent tracestate trailer transfer-encoding true-client-ip upgrade "
-    b"upgrade-insecure-requests via".split()
+    b"accept-datetime access-control-request-headers access-control-request-method alt-used authorization baggage "
+    b"cache-control cdn-loop cf-connecting-ip cf-ipcountry cf-ray cf-visitor connection content-encoding "
+    b"content-language content-length content-type cookie downlink ect expect forwarded host hx-boosted hx-current-url "
+    b"hx-request hx-target hx-trigger hx-trigger-name if-match if-modified-since if-none-match if-range "
+    b"if-unmodified-since keep-alive last-event-id max-forwards next-action next-router-prefetch next-router-state-tree "
+    b"next-url origin pragma priority proxy-authorization purpose range referer rsc rtt save-data "
+    b"sec-fetch-storage-access sec-fetch-user sec-purpose sec-websocket-extensions sec-websocket-key "
+    b"sec-websocket-protocol sec-websocket-version service-worker service-worker-navigation-preload signature "
+    b"signature-agent signature-input te traceparent tracestate trailer transfer-encoding true-client-ip turbo-frame "
+    b"upgrade upgrade-insecure-requests via".split()
 )
-VARYING_PREFIXES = (b"x-", b"cf-", b"cloudfront-", b"fastly-", b"sec-websocket-", b"hx-", b"turbo-")
+
+
+REMEMBERED, LONG = 4096, 2048  # fingerprints; bytes of names up to which one is remembered
 
 
 def digest(agent: str, headers: Headers | None, attested: str = "") -> str | None:
@@ -25,8 +31,14 @@ def digest(agent: str, headers: Headers | None, attested: str = "") -> str | Non
     """
     if headers is None:
         return None
-    names = [name for name in headers.raw if name not in VARYING and not name.startswith(VARYING_PREFIXES)]
-    text = agent.encode("utf-8", "surrogatepass") + b"\n" + b"\n".join(names)
-    if attested:
-        text += b"\n\n" + attested.encode("utf-8", "surrogatepass")
-    return blake2b(text, digest_size=8).hexdigest()
+    names = b"\n".join(headers.raw)
+    return (_remembered if len(names) <= LONG and len(attested) <= 64 else _digest)(agent, names, attested)
+
+
+def _digest(agent: str, names: bytes, attested: str) -> str:
+    stable = [name for name in names.split(b"\n") if name not in VARYING and name[:2] != b"x-"]
+    lines = [agent.encode("utf-8", "surrogatepass"), attested.encode("utf-8", "surrogatepass"), *stable]
+    return blake2b(b"\n".join(lines), digest_size=8).hexdigest()
+
+
+_remembered = lru_cache(REMEMBERED)(_digest)

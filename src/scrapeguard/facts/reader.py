@@ -80,6 +80,7 @@ class FactsReader:
             blake2b(settings.secret.encode(), digest_size=32).digest() if settings.secret else secrets.token_bytes(32)
         )
         self._from_log = lru_cache(8192)(_from_log)
+        self._host = lru_cache(1024)(_host)
         classify(None)  # reads the list of known crawlers now, not with the first visitor
 
     def read(self, scope: Mapping[str, Any], now: int) -> Facts:
@@ -91,9 +92,8 @@ class FactsReader:
         agent_raw = raw.get(b"user-agent")
         agent = classify(None if agent_raw is None else agent_raw.decode("latin-1"))
         path, query = _path(scope), scope.get("query_string", b"").decode("latin-1")
-        host = _host(origin.host or raw.get(b"host", b"").decode("latin-1"))
-        accept = raw.get(b"accept")
-        resource = resource_of(path, None if accept is None else accept.decode("latin-1"))
+        host = self._host(origin.host or raw.get(b"host", b""))
+        resource = resource_of(path, headers)
         attested = headers.get(self._ja4) or "" if self._ja4 and origin.trusted else ""
         referer = raw.get(b"referer")
         return Facts(
@@ -123,7 +123,7 @@ class FactsReader:
         scheme, host, path, query = _split(entry)
         client = self._from_log(entry.address, entry.port)
         agent = None if entry.agent is None else classify(entry.agent)
-        resource = resource_of(path, None if entry.headers is None else entry.headers.get("accept"))
+        resource = resource_of(path, entry.headers)
         whole = f"{path}?{query}" if query else path
         return Facts(
             time=entry.time,
@@ -174,8 +174,9 @@ def _path(scope: Mapping[str, Any]) -> str:
     return quote(scope.get("path", ""), safe="/!$&'()*+,;=:@-._~", errors="replace")
 
 
-def _host(text: str) -> str:
+def _host(value: str | bytes) -> str:
     """Lower-case, without port; "" for what is no host."""
+    text = value if isinstance(value, str) else value.decode("latin-1")
     match = HOST.fullmatch(text.lower())
     return match[1] if match else ""
 

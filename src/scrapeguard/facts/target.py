@@ -3,7 +3,7 @@
 import re
 from hashlib import blake2b
 
-from scrapeguard.model import Resource
+from scrapeguard.model import Headers, Resource
 
 NOTICES = frozenset(
     (
@@ -29,9 +29,8 @@ KINDS = {
     Resource.FEED: ("atom rdf rss",),
 }
 EXTENSIONS = {extension: kind for kind, rows in KINDS.items() for row in rows for extension in row.split()}
-FEED = re.compile(
-    r"/(?:feeds?|rss2?|atom)/?$|/(?:feed|rss|atom|index|sitemap[^/]*)\.(?:xml|json)(?:\.gz)?$", re.IGNORECASE
-)
+FEEDS = frozenset({"feed", "feeds", "rss", "rss2", "atom"})
+FEED_FILE = re.compile(r"(?:feed|rss|atom|index|sitemap[^/]*)\.(?:xml|json)(?:\.gz)?", re.IGNORECASE)
 DATA = re.compile(r"^/(?:[^/]+/)?(?:api|graphql|odata|ajax|xhr|rpc|wp-json|_next/data)(?:/|$)", re.IGNORECASE)
 ASSET = re.compile(
     r"^/(?:_next/(?:static|image)|_nuxt|static|assets?|dist|css|js|fonts?|thumbs?)(?:/|$)", re.IGNORECASE
@@ -49,28 +48,31 @@ SESSION = re.compile(r";jsessionid=[^/;]*", re.IGNORECASE)
 UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
-def resource_of(path: str, accept: str | None = None) -> Resource:
-    """The kind of thing under a path. The name decides; `accept` only where the name says nothing.
+def resource_of(path: str, headers: Headers | None = None) -> Resource:
+    """The kind of thing under a path. The name decides; the Accept header only where the name says nothing.
 
     So a replay, which sees no headers, agrees with the live guard on all but pictures and styles without an extension.
     """
     if path in NOTICES:
         return Resource.NOTICE
-    _, dot, extension = path[path.rfind("/") + 1 :].rpartition(".")
-    known = EXTENSIONS.get(extension.lower()) if dot else None
-    if known is Resource.ASSET:
-        return known
-    if FEED.search(path):
+    tail = path[path.rfind("/") + 1 :]
+    _, dot, extension = tail.rpartition(".")
+    if dot:
+        kind = EXTENSIONS.get(extension.lower())
+        if kind is Resource.DATA and FEED_FILE.fullmatch(tail):
+            return Resource.FEED
+        if kind is not None:
+            return kind
+    elif (tail or path[:-1].rpartition("/")[2]).lower() in FEEDS:
         return Resource.FEED
-    if known is not None:
-        return known
     if DATA.match(path):
         return Resource.DATA
     if not dot and ASSET.match(path):
         return Resource.ASSET
-    if accept is not None and accept.startswith(("image/", "text/css")) and "text/html" not in accept:
+    accept = b"" if headers is None else headers.raw.get(b"accept", b"")
+    if accept.startswith((b"image/", b"text/css")) and b"text/html" not in accept:
         return Resource.ASSET
-    return Resource.DATA if accept is not None and accept.startswith("application/json") else Resource.PAGE
+    return Resource.DATA if accept.startswith(b"application/json") else Resource.PAGE
 
 
 def object_of(path: str, query: str) -> str:

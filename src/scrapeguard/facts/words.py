@@ -11,10 +11,10 @@ KINDS: tuple[tuple[AgentKind, str], ...] = (
         jsoup guzzlehttp guzzle apache-httpclient commons-httpclient httpclient asynchttpclient restsharp reqwest ureq
         indy httpie postmanruntime postman insomnia http_request2 lua-resty-http faraday typhoeus httparty rest-client
         http.rb unirest-java akka-http ktor-client mojolicious hackney windowspowershell powershell winhttp aria2 axel
-        http_get grpc-java-netty grpc-node grpc-python grpc-ruby httpunit newspaper newspaper3k newspaper4k trafilatura
-        httrack sitesucker webcopier webcopy cyotekwebcopy webzip teleport wpull grab-site webcapture webreaper nutch
-        zgrab masscan nmap nikto sqlmap nuclei wpscan gobuster feroxbuster dirbuster ffuf acunetix openvas nessus arachni
-        apachebench siege jmeter k6 locust photon zmeu morfeus jorgee
+        http_get grpc-java-netty grpc-node grpc-python grpc-ruby httpunit newspaper newspaper3k newspaper4k
+        trafilatura httrack sitesucker webcopier webcopy cyotekwebcopy webzip teleport wpull grab-site webcapture webreaper
+        nutch zgrab masscan nmap nikto sqlmap nuclei wpscan gobuster feroxbuster dirbuster ffuf acunetix openvas nessus
+        arachni apachebench siege jmeter k6 locust photon zmeu morfeus jorgee
     """),
     ("headless", """
         headlesschrome headlessedg chrome-headless-shell phantomjs slimerjs casperjs puppeteer playwright selenium
