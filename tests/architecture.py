@@ -37,11 +37,7 @@ PURE_IMPORTS = {
     "operator", "re", "statistics", "string", "typing", "scrapeguard",
 }  # fmt: skip
 IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "compile", "__import__", "breakpoint"}
-STANDALONE = {  # a stranger audits these: the standard library, cryptography, one another, nothing else of ours
-    "evidence/verify.py": {"scrapeguard.evidence.audit", "scrapeguard.evidence.unpacking"},
-    "evidence/audit.py": {"scrapeguard.evidence.unpacking"},
-    "evidence/unpacking.py": set[str](),
-}
+STANDALONE = ("verify", "audit", "unpacking")  # of evidence/: strangers audit them, so nothing else of ours is in them
 LATE_IMPORTS = {  # imports inside a function, each with its reason in the code
     ("__init__.py", "scrapeguard.guard.ScrapeGuard"),
     ("stores/__init__.py", "scrapeguard.stores.redis.RedisStore"),
