@@ -21,7 +21,7 @@ LOOKED_AT = 512  # and looked at; whoever sends more is not to buy more of our t
 REMEMBERED = 4096  # agents
 
 WORD = re.compile(r"[a-z0-9_][a-z0-9_.!-]*[a-z0-9_!]|[a-z]")
-PRODUCT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.!-]*[A-Za-z0-9_!]|[A-Za-z]")
+PRODUCT = re.compile(r"\d*[A-Za-z_](?:[A-Za-z0-9_.!-]*[A-Za-z0-9_!])?")
 VERSION = re.compile(r"[/ ]v?(\d{1,6})(?!\d)")
 NO_BROWSER = parsers.Browser("", (), "")
 COMMON = frozenset(
@@ -50,7 +50,7 @@ def parser() -> ua_parser.Resolver:
 
 @lru_cache(REMEMBERED)
 def _classified(raw: str) -> Agent:
-    text = raw[:LOOKED_AT].lower()
+    text = raw[:LOOKED_AT].lower().lstrip(" \"'").removeprefix("user-agent: ")
     plain = known.LINK.sub(" ", text) if _any(known.LINK_PARTS, text) else text
     words = WORD.findall(plain)
     robot = catalogue().find(words)
@@ -74,15 +74,17 @@ def _any(parts: tuple[str, ...], text: str) -> bool:
 def _named(plain: str, words: list[str]) -> tuple[AgentKind | None, str]:
     """The kind that one word tells, and the word."""
     if words and words[0] in known.FIRST_NAMES:
-        return "library", words[0]
+        return known.FIRST_NAMES[words[0]], words[0]
     if not known.NAMES.keys().isdisjoint(words):
         word = next(word for word in words if word in known.NAMES)
         return known.NAMES[word], word
-    if _any(known.ROBOT_PARTS, plain):
-        robot = known.ROBOT.search(plain)
-        if robot is not None:
-            start = max(plain.rfind(sign, 0, robot.start()) for sign in " (;/,")
-            return "crawler", WORD.findall(plain[start + 1 : robot.end()])[-1]
+    for parts, pattern in ((known.ROBOT_PARTS, known.ROBOT), (known.TOOL_PARTS, known.TOOL)):
+        if not _any(parts, plain) or (pattern is known.TOOL and _any(known.IN_APP, plain)):
+            continue
+        found = pattern.search(plain)
+        if found is not None:
+            start = max(plain.rfind(sign, 0, found.start()) for sign in " (;/,")
+            return "crawler", WORD.findall(plain[start + 1 : found.end()])[-1]
     return None, ""
 
 
@@ -94,7 +96,7 @@ def _described(text: str, words: list[str], linked: bool) -> AgentKind:
         return "crawler"
     if _any(known.IN_APP, text):
         return "browser" if mozilla or engine else "app"
-    if any("." in word and known.SITE.fullmatch(word) for word in words):
+    if any(_is_site(word) for word in words if "." in word):
         return "crawler"
     if mozilla or engine:
         if "compatible" in words and "msie" not in words:
@@ -108,6 +110,12 @@ def _described(text: str, words: list[str], linked: bool) -> AgentKind:
         if _any(parts, text):
             return kind
     return "library"
+
+
+def _is_site(word: str) -> bool:
+    """ "example.com"; neither "com.example" nor "1.2.de"."""
+    name, _, ending = word.rpartition(".")
+    return ending in known.SITES and not name.rpartition(".")[2].isdigit() and name.partition(".")[0] not in known.SITES
 
 
 def _browser(raw: str, text: str) -> Agent:

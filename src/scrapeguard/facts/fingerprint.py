@@ -8,16 +8,16 @@ from scrapeguard.model import Headers
 # One and the same client sends these now and then: with a reload, a form, a range, a script, or where a proxy adds
 # them. So it is with all that begin with "x-".
 VARYING = frozenset(
-    b"accept-datetime access-control-request-headers access-control-request-method alt-used authorization baggage "
-    b"cache-control cdn-loop cf-connecting-ip cf-ipcountry cf-ray cf-visitor connection content-encoding "
-    b"content-language content-length content-type cookie downlink ect expect forwarded host hx-boosted hx-current-url "
-    b"hx-request hx-target hx-trigger hx-trigger-name if-match if-modified-since if-none-match if-range "
-    b"if-unmodified-since keep-alive last-event-id max-forwards next-action next-router-prefetch next-router-state-tree "
-    b"next-url origin pragma priority proxy-authorization purpose range referer rsc rtt save-data "
-    b"sec-fetch-storage-access sec-fetch-user sec-purpose sec-websocket-extensions sec-websocket-key "
+    b"accept-datetime access-control-request-headers access-control-request-method alt-used authorization "
+    b"baggage cache-control cdn-loop cf-connecting-ip cf-ipcountry cf-ray cf-visitor connection content-encoding "
+    b"content-language content-length content-type cookie downlink ect expect forwarded host hx-boosted "
+    b"hx-current-url hx-request hx-target hx-trigger hx-trigger-name if-match if-modified-since if-none-match "
+    b"if-range if-unmodified-since keep-alive last-event-id max-forwards next-action next-router-prefetch "
+    b"next-router-state-tree next-url origin pragma priority proxy-authorization purpose range referer rsc rtt "
+    b"save-data sec-fetch-storage-access sec-fetch-user sec-purpose sec-websocket-extensions sec-websocket-key "
     b"sec-websocket-protocol sec-websocket-version service-worker service-worker-navigation-preload signature "
-    b"signature-agent signature-input te traceparent tracestate trailer transfer-encoding true-client-ip turbo-frame "
-    b"upgrade upgrade-insecure-requests via".split()
+    b"signature-agent signature-input te traceparent tracestate trailer transfer-encoding true-client-ip "
+    b"turbo-frame upgrade upgrade-insecure-requests via".split()
 )
 
 

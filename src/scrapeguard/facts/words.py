@@ -6,24 +6,25 @@ from scrapeguard.model import AgentKind
 
 KINDS: tuple[tuple[AgentKind, str], ...] = (
     ("library", """
-        curl libcurl wget python-requests python-urllib python-httpx python-urllib3 aiohttp httpx urllib3 scrapy colly
-        go-http-client node-fetch undici okhttp axios got superagent libwww-perl lwp-trivial lwp-request mechanize
-        jsoup guzzlehttp guzzle apache-httpclient commons-httpclient httpclient asynchttpclient restsharp reqwest ureq
-        indy httpie postmanruntime postman insomnia http_request2 lua-resty-http faraday typhoeus httparty rest-client
-        http.rb unirest-java akka-http ktor-client mojolicious hackney windowspowershell powershell winhttp aria2 axel
-        http_get grpc-java-netty grpc-node grpc-python grpc-ruby httpunit newspaper newspaper3k newspaper4k
-        trafilatura httrack sitesucker webcopier webcopy cyotekwebcopy webzip teleport wpull grab-site webcapture webreaper
-        nutch zgrab masscan nmap nikto sqlmap nuclei wpscan gobuster feroxbuster dirbuster ffuf acunetix openvas nessus
-        arachni apachebench siege jmeter k6 locust photon zmeu morfeus jorgee
+        curl libcurl wget python-requests python-urllib python-httpx python-urllib3 aiohttp httpx urllib3 scrapy
+        colly go-http-client node-fetch undici okhttp axios superagent libwww-perl lwp-trivial lwp-request
+        mechanize jsoup guzzlehttp guzzle apache-httpclient commons-httpclient httpclient asynchttpclient
+        restsharp reqwest ureq indy httpie postmanruntime postman insomnia http_request2 lua-resty-http faraday
+        typhoeus httparty rest-client http.rb unirest-java akka-http ktor-client mojolicious hackney
+        windowspowershell powershell winhttp aria2 http_get grpc-java-netty grpc-node grpc-python grpc-ruby
+        httpunit newspaper newspaper3k newspaper4k trafilatura httrack sitesucker webcopier webcopy
+        cyotekwebcopy webzip teleport wpull grab-site webcapture webreaper nutch zgrab masscan nmap nikto sqlmap
+        nuclei wpscan gobuster feroxbuster dirbuster ffuf acunetix openvas nessus arachni apachebench siege
+        jmeter k6 zmeu morfeus jorgee
     """),
     ("headless", """
-        headlesschrome headlessedg chrome-headless-shell phantomjs slimerjs casperjs puppeteer playwright selenium
-        htmlunit splash nightmare zombie.js jsdom cypress lightpanda crawl4ai browserless
+        headlesschrome headlessedg chrome-headless-shell phantomjs slimerjs casperjs puppeteer playwright
+        selenium htmlunit splash nightmare zombie.js jsdom cypress lightpanda crawl4ai browserless
     """),
-    ("reader", "universalfeedparser feedparser simplepie magpierss rome apple-pubsub podcasts newsgator"),
+    ("reader", "universalfeedparser feedparser simplepie magpierss apple-pubsub podcasts newsgator"),
     ("monitor", "lighthouse pagespeed synthetics uptime healthcheck healthchecker health-check"),
     ("browser", """
-        lynx links elinks w3m konqueror ibrowse amiga-aweb amigavoyager voyager3 netpositive webpositive abrowse
+        konqueror ibrowse amiga-aweb amigavoyager voyager3 netpositive webpositive abrowse
         ncsa_mosaic dillo netsurf offbyone icab omniweb
     """),
 )  # fmt: skip
@@ -32,162 +33,72 @@ KINDS: tuple[tuple[AgentKind, str], ...] = (
 NAMES: dict[str, AgentKind] = {word: kind for kind, words in KINDS for word in words.split()}
 
 # Whole words, but only as the first: these are part of other programs' agents too.
-FIRST_NAMES = frozenset(
-    {"java", "php", "ruby", "python", "perl", "node", "node.js", "deno", "bun", "dart", "http", "client", "lwp", "rust"}
-    | {"elixir", "erlang", "go", "pecl", "snoopy", "jakarta", "jersey", "jetty", "fetch", "request", "requests"}
-)
+FIRST_NAMES: dict[str, AgentKind] = {
+    **dict.fromkeys((
+        "java", "php", "ruby", "python", "perl", "node", "node.js", "deno", "bun", "dart", "http", "client", "lwp",
+        "rust", "elixir", "erlang", "go", "pecl", "snoopy", "jakarta", "jersey", "jetty", "fetch", "request",
+        "requests", "got", "siege", "locust", "photon", "axel",
+    ), "library"),
+    **dict.fromkeys(("links", "lynx", "elinks", "w3m"), "browser"),
+}  # fmt: skip
 
-# Endings of words, in any agent, a browser's too. CUBOT makes telephones, Talbots sells clothes.
-ROBOT = re.compile(
-    r"(?<!cu)(?<!tal)bots?(?![a-z])|crawl|spider(?!man)|scraper|(?<!user-)agent(?![a-z])"
+# Parts of words, in any agent, a browser's too. CUBOT makes telephones, Talbots sells clothes.
+ROBOT = re.compile(r"(?<!cu)(?<!tal)bots?(?![a-z])|crawl|spider(?!man)|scraper")
+ROBOT_PARTS = ("bot", "crawl", "spider", "scraper")
+
+# Endings of words, in any agent but an app's.
+TOOL = re.compile(
+    r"(?<!user-)agent(?![a-z])"
     r"|(?:monitor|synthetics?|validator|checker|inspector|auditor|optimizer|archiver)(?![a-z])"
 )
-ROBOT_PARTS = (
-    *("bot", "crawl", "spider", "scraper", "agent", "monitor", "synthetic", "validator", "checker", "inspector"),
-    *("auditor", "optimizer", "archiver"),
-)
+TOOL_PARTS = (
+    "agent", "monitor", "synthetic", "validator", "checker", "inspector", "auditor", "optimizer", "archiver",
+)  # fmt: skip
 
 # Who runs a robot well says where to read about it; browsers and apps do not.
 LINK = re.compile(r"https?:[^\s,;)\]]*|www\.[^\s,;)\]]*|(?:@|\(at\)|\[at\])[a-z][\w-]{0,60}\.[a-z]{2,10}")
 LINK_PARTS = ("http", "www.", "@", "(at)", "[at]")
-SITE = re.compile(
-    r"(?!com\.|org\.|net\.)[a-z0-9.-]*[a-z][a-z0-9-]*\.(?:com|org|net|io|ai|co|dev|info|eu|de|fr|uk|cz|ru)"
-)
+SITES = frozenset({"com", "org", "net", "io", "ai", "co", "dev", "info", "eu", "de", "fr", "uk", "cz", "ru"})
 
 # Parts of words, in agents that name no engine.
 HINTS: tuple[tuple[AgentKind, tuple[str, ...]], ...] = (
-    ("app", ("player", "streaming", "quicktime", "itunes", "gstreamer", "lavf", "sonos", "upnp", "app/", "mozacfetch")),
+    ("app", (
+        "player", "streaming", "quicktime", "itunes", "gstreamer", "lavf", "sonos", "upnp", "app/", "mozacfetch",
+    )),
     ("reader", ("rss", "feed", "podcast", "subscribers")),
-    (
-        "preview",
-        ("preview", "unfurl", "onebox", "embed", "thumbnail", "favicon", "metadata", "imageproxy", "github-camo"),
-    ),
-    (
-        "monitor",
-        (
-            "monitor",
-            "uptime",
-            "health",
-            "check",
-            "probe",
-            "valid",
-            "synthetic",
-            "ssl",
-            "dcv",
-            "watch",
-            "ping",
-            "status",
-        ),
-    ),
-    (
-        "crawler",
-        (
-            "fetch",
-            "search",
-            "scan",
-            "link",
-            "site",
-            "seo",
-            "analy",
-            "index",
-            "research",
-            "archiv",
-            "harvest",
-            "extract",
-        ),
-    ),
-)
+    ("preview", (
+        "preview", "unfurl", "onebox", "embed", "thumbnail", "favicon", "metadata", "imageproxy", "github-camo",
+    )),
+    ("monitor", (
+        "monitor", "uptime", "health", "check", "probe", "valid", "synthetic", "ssl", "dcv", "watch", "ping",
+        "status",
+    )),
+    ("crawler", (
+        "fetch", "search", "scan", "link", "site", "seo", "analy", "index", "research", "archiv", "harvest",
+        "extract",
+    )),
+)  # fmt: skip
 
-ENGINES = ("applewebkit", "gecko/", "khtml", "presto/", "trident/", "msie ", "webkit/", "netscape", "opera", "netfront")
+ENGINES = (
+    "applewebkit", "gecko/", "khtml", "presto/", "trident/", "msie ", "webkit/", "netscape", "opera/", "opera ",
+    "netfront",
+)  # fmt: skip
 SYSTEMS = (
-    *("windows", "linux", "android", "iphone", "ipad", "ipod", "mac os", "macintosh", "x11", "cros ", "bsd", "sunos"),
-    *(
-        "solaris",
-        "win9",
-        "win3",
-        "mac_powerpc",
-        "amiga",
-        "beos",
-        "haiku",
-        "os/2",
-        "symbian",
-        "series60",
-        "midp",
-        "inferno",
-    ),
-    *(
-        "blackberry",
-        "bb10",
-        "webos",
-        "web0s",
-        "tizen",
-        "bada",
-        "kindle",
-        "nintendo",
-        "playstation",
-        "xbox",
-        "crkey",
-        "j2me",
-    ),
-    *(
-        "smart-tv",
-        "smarttv",
-        "harmony",
-        "palm",
-        "maemo",
-        "meego",
-        "kaios",
-        "nokia",
-        "samsung",
-        "sonyericsson",
-        "motorola",
-    ),
-    *("mobile", "morphos", "risc os", "syllable", "mot-", "up.browser"),
-)
+    "windows", "linux", "android", "iphone", "ipad", "ipod", "mac os", "macintosh", "x11", "cros ", "bsd", "sunos",
+    "solaris", "win9", "win3", "mac_powerpc", "amiga", "beos", "haiku", "os/2", "symbian", "series60", "midp",
+    "inferno", "blackberry", "bb10", "webos", "web0s", "tizen", "bada", "kindle", "nintendo", "playstation",
+    "xbox", "crkey", "j2me", "smart-tv", "smarttv", "harmony", "palm", "maemo", "meego", "kaios", "nokia",
+    "samsung", "sonyericsson", "motorola", "mobile", "morphos", "risc os", "syllable", "mot-", "up.browser",
+)  # fmt: skip
 DEVICES = (
-    *(
-        "android",
-        "iphone",
-        "ipad",
-        "ipod",
-        "ios/",
-        "ios ",
-        "cfnetwork",
-        "darwin",
-        "dalvik",
-        "windows nt",
-        "windows phone",
-    ),
-    *(
-        "win10",
-        "macintosh",
-        "macos",
-        "tizen",
-        "symbian",
-        "series60",
-        "midp",
-        "webos",
-        "tvos",
-        "watchos",
-        "appletv",
-        "amiga",
-    ),
-    *("morphos", "blackberry", "nokia", "up.browser", "playstation", "xbox", "nintendo", "roku"),
-)
+    "android", "iphone", "ipad", "ipod", "ios/", "ios ", "cfnetwork", "darwin", "dalvik", "windows nt",
+    "windows phone", "win10", "macintosh", "macos", "tizen", "symbian", "series60", "midp", "webos", "tvos",
+    "watchos", "appletv", "amiga", "morphos", "blackberry", "nokia", "up.browser", "playstation", "xbox",
+    "nintendo", "roku",
+)  # fmt: skip
 IN_APP = (
-    *(
-        "; wv)",
-        ";wv)",
-        "electron/",
-        "fban/",
-        "fbav/",
-        "fb_iab",
-        "instagram",
-        "micromessenger",
-        " line/",
-        "gsa/",
-        "snapchat",
-    ),
-    *("pinterest/", "tiktok", "musical_ly", "trill_", "bytedance", "baiduboxapp", "naver(", "kakaotalk", "telegram"),
-    *("twitter", "linkedinapp", "bingweb", "webviewapp", "wkwebview", "ms-office", "microsoft office"),
-)
+    "cfnetwork", "dalvik", "; wv)", ";wv)", "electron/", "fban/", "fbav/", "fb_iab", "instagram", "micromessenger",
+    " line/", "gsa/", "snapchat", "pinterest/", "tiktok", "musical_ly", "trill_", "bytedance", "baiduboxapp",
+    "naver(", "kakaotalk", "telegram", "twitter", "linkedinapp", "bingweb", "webviewapp", "wkwebview", "ms-office",
+    "microsoft office",
+)  # fmt: skip
