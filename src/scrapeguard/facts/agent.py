@@ -33,7 +33,10 @@ COMMON = frozenset(
 
 def classify(raw: str | None) -> Agent:
     """The agent in a User-Agent header; None and "" are an agent that does not say what it is."""
-    return _classified((raw or "")[:MAX_RAW])
+    raw = (raw or "")[:MAX_RAW]
+    if not raw.isascii():  # half a surrogate, from the bytes of a log, is more than a parser can bear
+        raw = raw.encode("utf-8", "replace").decode("utf-8")
+    return _classified(raw)
 
 
 @cache
@@ -62,7 +65,7 @@ def _classified(raw: str) -> Agent:
     if kind == "browser":
         return _browser(raw, text)
     name = _name(raw, clue)
-    if kind == "library" and not name:
+    if not name and plain is text:
         kind = "unknown"
     return Agent(raw, kind, name, _version(text, name.lower()), "", "", name)
 
