@@ -125,12 +125,12 @@ WORDS = {  # what is special about it: (format, line, some of what it says)
     ),
     "AWS": (
         "aws-alb",
-        f'{AWS} 200 200 34 17 "GET https://example.com:443/a?b=1 HTTP/1.1" "{FIREFOX}" ECDHE TLSv1.2 arn 0 new "fields"',
+        f'{AWS} 200 200 34 17 "GET https://example.com:443/a?b=1 HTTP/1.1" "{FIREFOX}" ECDHE TLSv1.2 arn 0 new "f"',
         {**FULL, "target": "https://example.com:443/a?b=1", "referer": None, "port": 2817, "micros": 3000},
     ),
     "AWS, malformed": (
         "aws-alb",
-        'http 2015-05-17T12:05:03.0Z app/lb/1 [2001:db8::1]:2817 - -1 -1 -1 400 - 0 272 "- http://e.org:80- -" "-" - "-"',
+        'http 2015-05-17T12:05:03.0Z app/lb/1 [2001:db8::1]:2817 - -1 -1 -1 400 - 0 2 "- http://e.org:80- -" "-" - "-"',
         {"method": "", "status": 400, "agent": "", "address": "2001:db8::1", "micros": 0},
     ),
 }

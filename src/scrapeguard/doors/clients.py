@@ -22,7 +22,7 @@ def iso(micros: int) -> str:
 
 @dataclass(slots=True)
 class Incident:
-    """Odd requests of one client that belong together, with all it did between the first and the last of them."""
+    """Requests of one client that asked for a measure, with all it did between the first and the last of them."""
 
     first: int
     last: int
@@ -68,14 +68,14 @@ class Track:
     first_measure_at: int | None = None  # which of its requests would have been the first not to reach the site
     refused: int = 0  # requests that would not have reached the site
     incidents: list[Incident] = field(default_factory=list)
-    between: tuple[int, int] = (0, 0)  # requests and bytes since the last odd one
+    between: tuple[int, int] = (0, 0)  # requests and bytes since the last one of an incident
 
     @property
     def flagged(self) -> bool:
         return bool(self.signals) or self.rung is not Rung.ALLOW
 
     def note(self, facts: Facts, verdict: Verdict, outcome: Outcome, idle: int) -> None:
-        """One more request; an incident ends after `idle` microseconds without anything odd."""
+        """One more request; an incident ends when nothing asked for a measure for `idle` microseconds."""
         agent = facts.agent
         if agent is not None:
             self.agents.add(agent.raw)
@@ -92,40 +92,41 @@ class Track:
         self.bytes += outcome.bytes
         self.objects.add(facts.object)
         if verdict.signals or verdict.rung is not Rung.ALLOW:
-            self._odd(facts, verdict, outcome, idle)
+            self._odd(facts, verdict)
+        if verdict.intended is not Rung.ALLOW:
+            self._extend(facts.time, verdict, outcome, idle)
         elif self.incidents:
             requests, size = self.between
             self.between = (requests + 1, size + outcome.bytes)
 
-    def _odd(self, facts: Facts, verdict: Verdict, outcome: Outcome, idle: int) -> None:
+    def _odd(self, facts: Facts, verdict: Verdict) -> None:
         agent = facts.agent
         if agent is not None and (verdict.rung > self.rung or not self.flagged):
             self.agent, self.kind = agent.raw, agent.kind
-        incident = self._incident(facts.time, idle)
-        requests, size = self.between
-        self.between = (0, 0)
-        incident.last = max(incident.last, facts.time)
-        incident.requests += requests + 1
-        incident.bytes += size + outcome.bytes
-        incident.odd += 1
-        incident.rung = max(incident.rung, verdict.rung)
         for signal in verdict.signals:
             self.signals[signal.detector] = self.signals.get(signal.detector, 0) + 1
             self.reasons[signal.detector] = signal.reason
-            incident.signals[signal.detector] = incident.signals.get(signal.detector, 0) + 1
         self.rung = max(self.rung, verdict.rung)
         if verdict.rung is not Rung.ALLOW:
             self.refused += 1
             self.first_measure_at = self.first_measure_at or self.requests
 
-    def _incident(self, now: int, idle: int) -> Incident:
-        """The incident that an odd request at `now` belongs to."""
+    def _extend(self, now: int, verdict: Verdict, outcome: Outcome, idle: int) -> None:
+        """Add a request that asks for a measure to the incident it belongs to, and what came since the last one."""
         current = self.incidents[-1] if self.incidents else None
         if current is None or (now - current.last > idle and len(self.incidents) < MOST_INCIDENTS):
             current = Incident(now, now)
             self.incidents.append(current)
             self.between = (0, 0)
-        return current
+        requests, size = self.between
+        self.between = (0, 0)
+        current.last = max(current.last, now)
+        current.requests += requests + 1
+        current.bytes += size + outcome.bytes
+        current.odd += 1
+        current.rung = max(current.rung, verdict.intended)
+        for signal in verdict.signals:
+            current.signals[signal.detector] = current.signals.get(signal.detector, 0) + 1
 
     def json(self) -> Json:
         return {
@@ -153,11 +154,12 @@ class Track:
 class Clients:
     """The tracks of all clients, in bounded memory: flagged ones stay, the others while there is room."""
 
-    def __init__(self, idle: int) -> None:
+    def __init__(self, idle: int, most: int = MOST) -> None:
         self.flagged: dict[str, Track] = {}
         self.forgotten = 0
         self.subjects = Distinct(MOST_EXACT)
         self._idle = idle
+        self._most = most
         self._quiet: OrderedDict[str, Track] = OrderedDict()
 
     def note(self, facts: Facts, verdict: Verdict, outcome: Outcome) -> None:
@@ -176,7 +178,7 @@ class Clients:
         track.note(facts, verdict, outcome, self._idle)
         if track.flagged:
             self.flagged[key] = self._quiet.pop(key)
-        elif len(self._quiet) > MOST:
+        elif len(self._quiet) > self._most:
             self._quiet.popitem(last=False)
             self.forgotten += 1
 

@@ -7,8 +7,8 @@ import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 from scrapeguard.errors import InputError
 
@@ -21,6 +21,8 @@ STDIN = "-"
 LONGEST = 65_536  # bytes of a line; servers refuse requests long before that
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 DAMAGE = (OSError, EOFError, zlib.error, *((zstandard.ZstdError,) if zstandard else ()))
+CHUNK = 65_536  # bytes unpacked at a time
+BITE = 1024  # bytes of zstd taken at a time; each may unpack to 32 KiB
 
 
 class LogFile:
@@ -30,7 +32,7 @@ class LogFile:
         self.name = name
         self.damage = ""
         self._raw = raw
-        self._stream = _unpacked(name, raw)
+        self._chunks = _unpacked(name, raw)
 
     def position(self) -> int:
         """How many bytes of the file, packed as it is, have been taken."""
@@ -41,27 +43,49 @@ class LogFile:
 
     def lines(self) -> Iterator[str | None]:
         """Each line without its end, a byte a character; None for one that is longer than LONGEST."""
+        rest, skipping = b"", False
         try:
-            while line := self._stream.readline(LONGEST + 1):
-                if len(line) <= LONGEST or line.endswith(b"\n"):
-                    yield line.decode("latin-1").rstrip("\r\n")
-                    continue
-                while line and not line.endswith(b"\n"):
-                    line = self._stream.readline(LONGEST)
-                yield None
+            for chunk in self._chunks:
+                *pieces, rest = (rest + chunk).split(b"\n")
+                for piece in pieces:
+                    yield None if skipping or len(piece) > LONGEST else _text(piece)
+                    skipping = False
+                if skipping or len(rest) > LONGEST:
+                    rest, skipping = b"", True
         except DAMAGE as error:
             self.damage = f"{self.name} cannot be read to its end: {error or type(error).__name__}"
+            return
+        if rest or skipping:
+            yield None if skipping else _text(rest)
 
 
-def _unpacked(name: str, raw: io.BufferedReader) -> BinaryIO | gzip.GzipFile | io.BufferedReader:
+def _text(line: bytes) -> str:
+    return line.rstrip(b"\r").decode("latin-1")
+
+
+def _unpacked(name: str, raw: io.BufferedReader) -> Iterator[bytes]:
+    """The content, piece by piece. Raises InputError at once when nothing here can unpack it."""
     magic = raw.peek(4)[:4]
     if magic.startswith(GZIP):
-        return gzip.GzipFile(fileobj=raw)
+        return iter(partial(gzip.GzipFile(fileobj=raw).read1, CHUNK), b"")
     if magic != ZSTD:
-        return raw
+        return iter(partial(raw.read1, CHUNK), b"")
     if zstandard is None:
         raise InputError(f"{name} is packed with zstd.", "Install what reads it: pip install 'scrapeguard[zstd]'.")
-    return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))
+    return _zstd(raw)
+
+
+def _zstd(raw: io.BufferedReader) -> Iterator[bytes]:
+    """Frame after frame. The package's own reader takes a frame that is cut for a whole one."""
+    frame = None
+    while data := raw.read(BITE):
+        while data:
+            frame = frame or zstandard.ZstdDecompressor().decompressobj()
+            yield frame.decompress(data)
+            data = frame.unused_data if frame.eof else b""
+            frame = None if frame.eof else frame
+    if frame is not None:
+        raise EOFError("a zstd frame ends too early")
 
 
 @contextmanager

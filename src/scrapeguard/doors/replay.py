@@ -19,7 +19,7 @@ from scrapeguard.doors import log_file
 from scrapeguard.doors.clients import Clients
 from scrapeguard.doors.formats import FORMATS, Parse, guess
 from scrapeguard.doors.log_file import LogFile
-from scrapeguard.errors import FormatError, InputError
+from scrapeguard.errors import EvidenceError, FormatError, InputError
 from scrapeguard.evidence.log import EvidenceSettings
 from scrapeguard.facts.reader import LogEntry
 from scrapeguard.guard import NOTICE, Judge
@@ -185,8 +185,12 @@ class Replay:
         self.furthest_back = max(self.furthest_back, self.last - now)
 
     def close(self) -> None:
-        """Finish the evidence."""
-        self.parts.evidence.close()
+        """Finish the evidence. Raises EvidenceError when some of it could not be written."""
+        evidence = self.parts.evidence
+        evidence.close()
+        if evidence.dropped:
+            sentence = f"{evidence.dropped:,} records could not be written to {evidence.directory}."
+            raise EvidenceError(sentence, "Give --evidence a folder that can be written, on a disk with room.")
 
     def demand(self) -> None:
         """Raise InputError when there were lines, and none that could be used."""

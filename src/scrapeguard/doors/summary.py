@@ -13,7 +13,7 @@ def summary(replay: Replay) -> Json:
     parsed = sum(file.parsed for file in replay.files)
     ranked = clients.ranked()
     incidents = sorted(
-        ((incident, track.address) for track in ranked for incident in track.incidents if incident.rung),
+        ((incident, track.address) for track in ranked for incident in track.incidents),
         key=lambda pair: (pair[0].first, pair[1]),
     )
     return {
