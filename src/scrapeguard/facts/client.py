@@ -20,7 +20,7 @@ Family = Literal["x-forwarded-for", "forwarded"]
 Pairs = Iterable[tuple[bytes, bytes]]
 
 MAX_BYTES, MAX_ELEMENTS = 4096, 32  # what is read of a header, from its right end
-REMEMBERED = 8192  # clients
+REMEMBERED, SHORT = 8192, 512  # clients; bytes of headers up to which the client they name is remembered
 PAIR = re.compile(r'[ \t]*([A-Za-z0-9_-]+)=(?:"((?:[^"\\]|\\.)*)"|([^",;\s]*))[ \t]*(?:;|$)')
 QUOTE = re.compile(r'(?<!\\)"')
 
@@ -64,7 +64,9 @@ class Clients:
         if self._header not in raw:
             return self._from_peer(host, port, False)
         value = b",".join([line for name, line in pairs if name == self._header])[-MAX_BYTES - 1 :]
-        return self._from_header(host, value, raw.get(b"x-forwarded-proto"), raw.get(b"x-forwarded-host"))
+        proto, told = raw.get(b"x-forwarded-proto"), raw.get(b"x-forwarded-host")
+        short = len(value) + len(proto or b"") + len(told or b"") <= SHORT
+        return (self._from_header if short else self._decide_from_header)(host, value, proto, told)
 
     def _decide_trust(self, host: str | None) -> bool:
         if host is None:
@@ -73,12 +75,8 @@ class Clients:
         return address is not None and str(address) in self._trusted
 
     def _decide_from_peer(self, host: str | None, port: int | None, announced: bool) -> Origin:
-        trusted = self._is_trusted(host)
-        address = None if host is None else addresses.parse(host)
-        if address is None:
-            return Origin(Client("", "", "", None, host, "unknown"), trusted=trusted)
-        source: Literal["untrusted-header", "peer"] = "untrusted-header" if announced else "peer"
-        return Origin(Client(str(address), *addresses.keys(address), port, host, source), trusted=trusted)
+        client = _client(host, port, "untrusted-header" if announced else "peer")
+        return Origin(client, trusted=self._is_trusted(host))
 
     def _decide_from_header(self, peer: str | None, value: bytes, proto: bytes | None, host: bytes | None) -> Origin:
         elements, whole = _elements(value)
@@ -106,14 +104,17 @@ class Clients:
         else:
             if found is not None:  # every address is ours: the farthest of them asks
                 return found
-        return self._malformed(peer)
+        return Origin(_client(peer, None, "malformed-header"), trusted=True)
 
-    def _malformed(self, peer: str | None) -> Origin:
-        address = None if peer is None else addresses.parse(peer)
-        if address is None:
-            return Origin(Client("", "", "", None, peer, "malformed-header"), trusted=True)
-        keys = addresses.keys(address)
-        return Origin(Client(str(address), *keys, None, peer, "malformed-header"), trusted=True)
+
+def _client(
+    peer: str | None, port: int | None, source: Literal["peer", "untrusted-header", "malformed-header"]
+) -> Client:
+    """The client where it is the peer itself; a peer without an address (a Unix socket) is nobody we can tell."""
+    address = None if peer is None else addresses.parse(peer)
+    if address is None:
+        return Client("", "", "", None, peer, source if source == "malformed-header" else "unknown")
+    return Client(str(address), *addresses.keys(address), port, peer, source)
 
 
 def _peer(peer: object) -> tuple[str | None, int | None]:

@@ -2,6 +2,7 @@
 
 import re
 
+from scrapeguard.facts.target import MAX_OBJECT
 from scrapeguard.model import Facts, Step
 
 PAGES = re.compile(r"p|pg|pn|pages?|paged|pagina|seite|page_?(?:no|num|number)|offset|start|from|skip|begin|first")
@@ -12,14 +13,14 @@ IDS = re.compile(
 DIGIT = re.compile(r"\d")
 # A date is no step: /2024/05/, /2024/05/12, 2024-05-12, 20240512.
 DATE = re.compile(
-    r"/(?:19|20)\d\d/(?:0?[1-9]|1[0-2])(?:/(?:0?[1-9]|[12]\d|3[01]))?(?=/|$)"
+    r"(?<=/)(?:19|20)\d\d/(?:0?[1-9]|1[0-2])(?:/(?:0?[1-9]|[12]\d|3[01]))?(?=/|$)"
     r"|(?:19|20)\d\d[-_.](?:0[1-9]|1[0-2])(?:[-_.](?:0[1-9]|[12]\d|3[01]))?(?!\d)"
     r"|(?<!\d)(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?!\d)"
 )
 WHOLE = re.compile(r"(\d{1,15})(\.[A-Za-z][\w.]*)?")  # 123, 123.html
 LAST = re.compile(r"(?:(.*)(?<=[-_.=~]))?([A-Za-z]{0,12})(?<!\d)(\d{1,15})(\.[A-Za-z]\w{0,9})?")  # item-123.html, p123
 FIRST = re.compile(r"(\d{1,15})[-_.~][A-Za-z].*")  # 123-a-title
-MAX_PATH, MAX_FAMILY = 1024, 200
+MAX_SEGMENT, MAX_FAMILY = 128, 200
 
 
 def step_of(facts: Facts) -> Step | None:
@@ -30,9 +31,9 @@ def step_of(facts: Facts) -> Step | None:
     beginning. The family keeps the host, the shape of the path, and the names of the parameters, not their values.
     Dates, and numbers of more than 15 digits, are no steps.
     """
-    path, query = facts.path, facts.query
-    if len(path) > MAX_PATH or len(query) > MAX_PATH or not (DIGIT.search(path) or DIGIT.search(query)):
+    if len(facts.object) >= MAX_OBJECT or not DIGIT.search(facts.object):
         return None
+    path, _, query = facts.object.partition("?")  # escapes decoded, cache busters dropped
     shape, number = _in_path(path)
     names = ""
     if query:
@@ -46,9 +47,9 @@ def step_of(facts: Facts) -> Step | None:
 
 def _in_path(path: str) -> tuple[str, int | None]:
     """The path with "#" for its numbers and "*" for dates and free text, and the number that counts."""
-    if not DIGIT.search(path):
+    if not DIGIT.search(path) or not path.startswith("/"):
         return path, None
-    segments = DATE.sub("/*", path).split("/")
+    segments = DATE.sub("*", path).split("/")
     number = None
     for place in range(len(segments) - 1, 0, -1):
         whole = WHOLE.fullmatch(segments[place])
@@ -58,13 +59,16 @@ def _in_path(path: str) -> tuple[str, int | None]:
         if number is None:
             number = int(whole[1])
             segments[place + 1 :] = ["*" if "-" in text else text for text in segments[place + 1 :]]
-    if number is None and len(segments) > 1:
-        segments[-1], number = _in_segment(segments[-1])
+    if number is None:
+        last = -1 if segments[-1] else -2  # "/item-123" and "/item-123/"
+        segments[last], number = _in_segment(segments[last])
     return "/".join(segments), number
 
 
 def _in_segment(text: str) -> tuple[str, int | None]:
     """The last segment's shape and number: "item-123.html" is item-#.html, "red-shoe-123" and "123-red-shoe" are *."""
+    if len(text) > MAX_SEGMENT:
+        return text, None
     last = LAST.fullmatch(text)
     if last is not None:
         before = last[1] or ""
