@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +33,17 @@ class Part:
     def as_it_should_be(self) -> bool:
         """Whoever is welcome was never refused; whoever copies was."""
         return bool(self.refused) is (self.kind == "scraper")
+
+    def told(self) -> dict[str, object]:
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "doing": self.doing,
+            "requests": self.requests,
+            "refused": self.refused,
+            "first_refusal": self.first_refusal,
+            "as_it_should_be": self.as_it_should_be,
+        }
 
 
 def prepare(folder: Path) -> Path:

@@ -1,0 +1,122 @@
+"""`scrapeguard demo`: a site, its visitors and its scrapers on this machine, and a bundle that verifies."""
+
+import json
+import time
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from scrapeguard.demo import proof, story
+from scrapeguard.demo.proof import Proof
+from scrapeguard.demo.story import Part
+from scrapeguard.evidence.incident import Incident
+from scrapeguard.evidence.incidents import incidents
+
+
+@click.command()
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("demo-output"),
+    show_default=True,
+    help="Where evidence, bundle and report go; an earlier demo there is replaced.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the story.")
+@click.option("--quiet", is_flag=True, help="Print the outcome only.")
+@click.pass_context
+def demo(context: click.Context, out: Path, as_json: bool, quiet: bool) -> None:
+    """Guard a site, catch scrapers, hand over a bundle that verifies: in half a minute, on this machine alone.
+
+    A catalogue is served on a loopback port behind the guard with its default limits. People, a feed reader, a monitor
+    and a robot that asks robots.txt visit it, and three scrapers copy it, all over real HTTP, each from an address of
+    its own in 127.0.0.0/8. People pause shorter than people do, which makes them more suspicious, not less.
+
+    Exit code 0: nobody welcome was refused, every scraper was, the bundle verified and its changed copy did not.
+    1: something of that is not so.
+    """
+    began = time.monotonic()
+    console = Console(stderr=as_json, quiet=as_json or quiet, highlight=False)
+    folder = story.prepare(out)
+
+    def tell(who: str, what: str) -> None:
+        console.print(f"[dim]{time.monotonic() - began:5.1f} s[/]  [bold]{escape(who):14}[/]{escape(what)}")
+
+    parts = story.play(folder / "evidence", tell)
+    found = incidents(folder / "evidence")
+    proven = proof.prove(folder, max(found, key=lambda each: each.requests)) if found else None
+    ok = all(part.as_it_should_be for part in parts) and proven is not None and proven.as_it_should_be
+    summary = _summary(parts, found, proven, folder, ok, time.monotonic() - began)
+    (folder / story.MARKER).write_text(json.dumps(summary, indent=2) + "\n", "utf-8")
+    if as_json:
+        click.echo(json.dumps(summary))
+    else:
+        _print(Console(highlight=False), parts, found, proven, folder, ok)
+    context.exit(0 if ok else 1)
+
+
+def _summary(
+    parts: list[Part], found: list[Incident], proven: Proof | None, folder: Path, ok: bool, seconds: float
+) -> dict[str, object]:
+    return {
+        "ok": ok,
+        "seconds": round(seconds, 1),
+        "directory": str(folder),
+        "visitors": [part.told() for part in parts],
+        "incidents": [incident.told() for incident in found],
+        "proof": None if proven is None else proven.told(),
+    }
+
+
+def _print(
+    console: Console, parts: list[Part], found: list[Incident], proven: Proof | None, folder: Path, ok: bool
+) -> None:
+    console.print()
+    console.print(_visitors(parts))
+    console.print(_incidents(found))
+    if proven is not None:
+        _proof(console, proven)
+    place = escape(str(folder))
+    console.print(f"\nAll of it is in {place}/: evidence/, bundle.zip, report.html (open it), demo.json.")
+    console.print(f"Look further: scrapeguard incidents {place}/evidence")
+    console.print("[green]As it should be.[/]" if ok else "[red]Not as it should be: please report this bug.[/]")
+
+
+def _proof(console: Console, proven: Proof) -> None:
+    console.print(
+        f"\n[bold]Incident {proven.incident} is handed over[/] in {escape(str(proven.bundle))}, and verified:"
+    )
+    for name, looked in proven.verified.steps:
+        console.print(f"  {escape(name):10} {escape(looked)}")
+    console.print(f"  [green]{proven.verified.verdict}[/] {escape(proven.verified.problem)}")
+    console.print("[bold]One digit of a copy is changed[/], and the copy verified:")
+    console.print(f"  [red]{proven.changed.verdict}[/] {escape(proven.changed.file)}: {escape(proven.changed.problem)}")
+
+
+def _visitors(parts: list[Part]) -> Table:
+    table = Table(title="Who came, and what became of them", title_justify="left")
+    for heading in ("visitor", "what they do", "requests", "refused", "first at", ""):
+        table.add_column(heading, justify="right" if heading in ("requests", "refused", "first at") else "left")
+    for part in parts:
+        table.add_row(
+            part.name,
+            part.doing,
+            str(part.requests),
+            str(part.refused),
+            "" if part.first_refusal is None else str(part.first_refusal),
+            "[green]as it should be[/]" if part.as_it_should_be else "[red]WRONG[/]",
+        )
+    return table
+
+
+def _incidents(found: list[Incident]) -> Table:
+    table = Table(title="Incidents, from the evidence alone", title_justify="left")
+    for heading in ("id", "actor", "requests", "taken", "refused", "because"):
+        table.add_column(heading, justify="right" if heading in ("requests", "taken", "refused") else "left")
+    for each in found:
+        reasons = "; ".join(detected.reason for detected in each.detected.values())
+        numbers = (str(each.requests), str(each.taken.requests), str(each.refused))
+        table.add_row(each.found.id, escape(each.found.actor), *numbers, escape(reasons))
+    return table

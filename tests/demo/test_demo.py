@@ -1,0 +1,122 @@
+"""The demo keeps what it promises, cleans up after itself, and touches nothing that is not its own."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SCRAPEGUARD = [sys.executable, "-c", "from scrapeguard.cli import main; main()"]
+COMMAND = [*SCRAPEGUARD, "demo"]
+DATA = Path(os.environ.get("SCRAPEGUARD_DATA") or Path(__file__).parents[3] / "shared" / "data")
+
+
+def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *arguments], cwd=cwd, capture_output=True, text=True, timeout=100, check=False)
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
+    """One demo, played once for all tests here: the folder it was played in and its summary."""
+    folder = tmp_path_factory.mktemp("demo")
+    done = run("--json", cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder, json.loads(done.stdout)
+
+
+def test_nobody_welcome_is_refused_and_every_scraper_is(played: tuple[Path, dict[str, object]]) -> None:
+    _, summary = played
+    visitors = {visitor["name"]: visitor for visitor in summary["visitors"]}
+    assert len(visitors) == 12
+    for visitor in visitors.values():
+        assert visitor["requests"] >= 6
+        assert (visitor["refused"] > 0) is (visitor["kind"] == "scraper"), visitor
+    assert visitors["naive"]["first_refusal"] <= 30
+    assert visitors["walker"]["first_refusal"] <= 150
+    assert visitors["mover"]["first_refusal"] <= 150
+
+
+def test_it_ends_within_a_minute(played: tuple[Path, dict[str, object]]) -> None:
+    assert played[1]["seconds"] < 60
+
+
+def test_one_who_changes_its_address_is_caught_at_each(played: tuple[Path, dict[str, object]]) -> None:
+    actors = {incident["actor"] for incident in played[1]["incidents"]}
+    assert {"address:127.9.1.76", "address:127.9.2.77", "address:127.9.3.78"} <= actors
+    assert len(actors) == 5
+
+
+def test_the_evidence_agrees_with_what_the_visitors_saw(played: tuple[Path, dict[str, object]]) -> None:
+    folder, summary = played
+    lines = [line for file in folder.rglob("records/*.jsonl") for line in file.read_bytes().splitlines()]
+    requests = [record for record in map(json.loads, lines) if record["k"] == "request"]
+    assert len(requests) == sum(visitor["requests"] for visitor in summary["visitors"])
+    refused = sum(record["what"]["status"] in (403, 429) for record in requests)
+    assert refused == sum(visitor["refused"] for visitor in summary["visitors"])
+
+
+def test_the_bundle_verifies_and_its_changed_copy_does_not(played: tuple[Path, dict[str, object]]) -> None:
+    folder, summary = played
+    assert summary["proof"]["verdict"] == "VERIFIED"
+    assert summary["proof"]["changed"]["verdict"] == "INVALID"
+    for bundle, code in (("bundle.zip", 3), ("bundle-changed.zip", 1)):  # 3: no key is given from outside here
+        file = folder / "demo-output" / bundle
+        done = subprocess.run([*SCRAPEGUARD, "verify", file], capture_output=True, timeout=30, check=False)
+        assert done.returncode == code, done.stdout
+    assert b"<svg" in (folder / "demo-output" / "report.html").read_bytes()
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    done = run("--out", str(tmp_path), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "is not empty and not of an earlier demo" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+def test_an_interrupt_ends_it_at_once_and_leaves_nothing_running(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        COMMAND, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    told = ""
+    assert process.stdout is not None
+    for line in process.stdout:
+        told += line
+        if "looks around" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    told += process.stdout.read()
+    assert process.wait(10) != 0
+    assert time.monotonic() - began < 5
+    assert "Traceback" not in told, told
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+    records = [
+        json.loads(line) for file in tmp_path.rglob("records/*.jsonl") for line in file.read_bytes().splitlines()
+    ]
+    assert records[-1]["k"] == "close"
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason=f"{DATA} is missing: no captured browser to compare with")
+def test_the_demos_browser_sends_what_a_captured_one_sends() -> None:
+    from scrapeguard.demo.browser import chromium
+
+    text = (DATA / "tool-requests" / "chromium-headful-plainhttp-hostname.txt").read_text()
+    captured = {match[1]: match[2] for match in re.finditer(r"^GET (\S+) HTTP/1.1\n((?:.+\n)+)", text, re.MULTILINE)}
+    for path, kind, referer in (
+        ("/", "page", ""),
+        ("/static/style.css", "style", "/"),
+        ("/static/app.js", "script", "/"),
+    ):
+        lines = [line.partition(": ") for line in captured[path].splitlines()]
+        theirs = {name: value for name, _, value in lines if name not in ("Host", "Cookie")}
+        ours = chromium("X11; Linux x86_64").request(kind, referer)
+        assert list(ours) == list(theirs), path
+        assert ours | {"Referer": ""} == theirs | {"Referer": ""}
