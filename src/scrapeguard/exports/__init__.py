@@ -1,0 +1,1 @@
+"""Evidence in forms that others can use."""
