@@ -86,8 +86,8 @@ def _named(plain: str, words: list[str]) -> tuple[AgentKind | None, str]:
             continue
         found = pattern.search(plain)
         if found is not None:
-            start = max(plain.rfind(sign, 0, found.start()) for sign in " (;/,")
-            return "crawler", WORD.findall(plain[start + 1 : found.end()])[-1]
+            around = next((it[0] for it in WORD.finditer(plain) if it.end() > found.start()), "")
+            return "crawler", "" if around in known.PLAIN else around
     return None, ""
 
 

@@ -36,7 +36,12 @@ def digest(agent: str, headers: Headers | None, attested: str = "") -> str | Non
 
 
 def _digest(agent: str, names: bytes, attested: str) -> str:
-    stable = [name for name in names.split(b"\n") if name not in VARYING and name[:2] != b"x-"]
+    sent = names.split(b"\n")
+    stable = [name for name in sent if name not in VARYING and name[:2] != b"x-" and name[:7] != b"sec-ch-"]
+    if (
+        b"sec-ch-ua" in sent
+    ):  # Chrome puts its hints elsewhere with a page than with a picture, and sends more when asked
+        stable.append(b"sec-ch-ua")
     lines = [agent.encode("utf-8", "surrogatepass"), attested.encode("utf-8", "surrogatepass"), *stable]
     return blake2b(b"\n".join(lines), digest_size=8).hexdigest()
 

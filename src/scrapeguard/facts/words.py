@@ -55,6 +55,9 @@ TOOL_PARTS = (
     "agent", "monitor", "synthetic", "validator", "checker", "inspector", "auditor", "optimizer", "archiver",
 )  # fmt: skip
 
+# These say what a program is, and not what it is called.
+PLAIN = frozenset({"bot", "robot", "crawler", "spider", "scraper", "agent", "monitor", "checker", "validator"})
+
 # Who runs a robot well says where to read about it; browsers and apps do not.
 LINK = re.compile(r"https?:[^\s,;)\]]*|www\.[^\s,;)\]]*|(?:@|\(at\)|\[at\])[a-z][\w-]{0,60}\.[a-z]{2,10}")
 LINK_PARTS = ("http", "www.", "@", "(at)", "[at]")
