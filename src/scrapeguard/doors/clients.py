@@ -54,6 +54,7 @@ class Track:
     last: int
     agent: str | None = None  # of its first request; once something is odd, of the one that went highest
     kind: str | None = None
+    latest: str | None = None  # the agent of its last request
     requests: int = 0
     pages: int = 0
     assets: int = 0
@@ -77,7 +78,8 @@ class Track:
     def note(self, facts: Facts, verdict: Verdict, outcome: Outcome, idle: int) -> None:
         """One more request; an incident ends when nothing asked for a measure for `idle` microseconds."""
         agent = facts.agent
-        if agent is not None:
+        if agent is not None and agent.raw != self.latest:
+            self.latest = agent.raw
             self.agents.add(agent.raw)
             if self.requests == 0:
                 self.agent, self.kind = agent.raw, agent.kind
