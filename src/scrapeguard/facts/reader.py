@@ -22,6 +22,7 @@ from scrapeguard.model import Agent, Client, Facts, Headers
 
 SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 HOST = re.compile(r"([a-z0-9_.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::\d{0,5})?")
+COMMON = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 ABSOLUTE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,15})://([^/?#]*)")
 
 
@@ -81,7 +82,7 @@ class FactsReader:
         )
         self._from_log = lru_cache(8192)(_from_log)
         self._host = lru_cache(1024)(_host)
-        classify(None)  # reads the list of known crawlers now, not with the first visitor
+        classify(COMMON)  # reads the lists of crawlers and browsers now, not while the first visitor waits
 
     def read(self, scope: Mapping[str, Any], now: int) -> Facts:
         """The facts of an ASGI http or websocket scope at `now`, microseconds since 1970."""
