@@ -81,19 +81,19 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> Non
 
 
 def test_an_interrupt_ends_it_at_once_and_leaves_nothing_running(tmp_path: Path) -> None:
-    process = subprocess.Popen(
+    with subprocess.Popen(
         COMMAND, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
-    told = ""
-    assert process.stdout is not None
-    for line in process.stdout:
-        told += line
-        if "looks around" in line:
-            break
-    process.send_signal(signal.SIGINT)
-    began = time.monotonic()
-    told += process.stdout.read()
-    assert process.wait(10) != 0
+    ) as process:
+        told = ""
+        assert process.stdout is not None
+        while "looks around" not in told:
+            line = process.stdout.readline()
+            assert line, told
+            told += line
+        process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        told += process.stdout.read()
+        assert process.wait(10) != 0
     assert time.monotonic() - began < 5
     assert "Traceback" not in told, told
     with pytest.raises(ProcessLookupError):

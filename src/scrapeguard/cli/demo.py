@@ -46,7 +46,7 @@ def demo(context: click.Context, out: Path, as_json: bool, quiet: bool) -> None:
 
     parts = story.play(folder / "evidence", tell)
     found = incidents(folder / "evidence")
-    proven = proof.prove(folder, max(found, key=lambda each: each.requests)) if found else None
+    proven = proof.prove(folder, max(found, key=lambda each: (each.refused, each.requests))) if found else None
     ok = all(part.as_it_should_be for part in parts) and proven is not None and proven.as_it_should_be
     summary = _summary(parts, found, proven, folder, ok, time.monotonic() - began)
     (folder / story.MARKER).write_text(json.dumps(summary, indent=2) + "\n", "utf-8")
@@ -89,7 +89,7 @@ def _proof(console: Console, proven: Proof) -> None:
         f"\n[bold]Incident {proven.incident} is handed over[/] in {escape(str(proven.bundle))}, and verified:"
     )
     for name, looked in proven.verified.steps:
-        console.print(f"  {escape(name):10} {escape(looked)}")
+        console.print(f"  {escape(name):13} {escape(looked)}")
     console.print(f"  [green]{proven.verified.verdict}[/] {escape(proven.verified.problem)}")
     console.print("[bold]One digit of a copy is changed[/], and the copy verified:")
     console.print(f"  [red]{proven.changed.verdict}[/] {escape(proven.changed.file)}: {escape(proven.changed.problem)}")

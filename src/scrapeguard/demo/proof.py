@@ -47,7 +47,7 @@ def prove(folder: Path, incident: Incident) -> Proof:
     """Export an incident of `folder`/evidence, verify it with the key kept there, change a copy and verify that."""
     bundle = export(folder / "evidence", incident, folder / BUNDLE, IDLE)
     with zipfile.ZipFile(bundle.path) as archive:
-        (folder / REPORT).write_bytes(archive.read(REPORT))
+        (folder / REPORT).write_bytes(archive.read(f"analysis/{REPORT}"))
     key = load_key(bundle.key)
     altered = alter(bundle.path, folder / CHANGED)
     verified, changed = verify(str(bundle.path), key), verify(str(folder / CHANGED), key)

@@ -55,16 +55,18 @@ async def walker(visitor: Visitor) -> None:
 
 
 async def mover(visitor: Visitor) -> None:
-    """Sends all that Chrome sends and takes the API's records; when it is stopped it comes back from elsewhere."""
+    """Sends all that Chrome sends and takes the API's records; stopped, it insists, then comes back from elsewhere."""
     engine, elsewhere = chromium(WINDOWS), ["127.9.2.77", "127.9.3.78"]
-    number = 1
+    number, refused = 1, 0
     while number <= ITEMS:
         answer = await visitor.get(f"/api/items/{number}", engine.request("fetch", "/catalogue"))
         if not answer.refused:
-            number += 1
+            number, refused = number + 1, 0
+        elif refused < PATIENCE:
+            refused += 1
         elif elsewhere:
-            await asyncio.sleep(0.5)
             visitor.move(elsewhere.pop(0))
+            refused = 0
         else:
             return
         await asyncio.sleep(0.03 + number % 5 * 0.01)
