@@ -20,7 +20,7 @@ from scrapeguard.evidence.log import EvidenceLog, EvidenceSettings
 from scrapeguard.evidence.reading import segments
 
 Records = list[dict[str, object]]
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent.parent  # where building.py is
 
 
 def read(path: Path) -> Records:

@@ -1,15 +1,14 @@
 """Read a bundle's zip without believing it: nothing is written to disk, nothing is larger than it may be.
 
 A bundle's zip has one layout (scrapeguard.exports.container writes it): entries in the order of its directory, one
-after the other, no comment, no extra field, no link, times of 1980. Anything else is refused, so that every byte of
-the file is accounted for. Imports the standard library only.
+after the other, stored and not compressed, no comment, no extra field, no link, times of 1980. Anything else is
+refused, so that every byte of the file is accounted for. Imports the standard library only.
 """
 
 import json
 import re
 import struct
 import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ MOST_BYTES = 1 << 30
 MOST_SMALL = 16 << 20  # of a file that is read as a whole
 LONGEST_LINE = 65_536
 BLOCK = 1 << 20
-BROKEN = (zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError, OverflowError, EOFError, RuntimeError)
+BROKEN = (zipfile.BadZipFile, ValueError, NotImplementedError, OverflowError, EOFError, RuntimeError)
 
 
 class UnusableError(Exception):
@@ -125,13 +124,13 @@ def _check_layout(file: BinaryIO, infos: list[zipfile.ZipInfo]) -> None:
     place, directory = 0, b""
     for info in infos:
         name = info.filename.encode()
-        sizes = (info.CRC, info.compress_size, info.file_size, len(name), 0)
-        common = struct.pack("<5H3L2H", 20, 0, 8, 0, 33, *sizes)
+        sizes = (info.CRC, info.file_size, info.file_size, len(name), 0)
+        common = struct.pack("<5H3L2H", 20, 0, 0, 0, 33, *sizes)
         file.seek(place)
         if file.read(30 + len(name)) != b"PK\3\4" + common + name:
             raise InvalidError("its zip entry was changed, or packed again by another program", info.filename)
         directory += b"PK\1\2\x14\3" + common + struct.pack("<3H2L", 0, 0, 0, 0o100644 << 16, place) + name
-        place += 30 + len(name) + info.compress_size
+        place += 30 + len(name) + info.file_size
     end = b"PK\5\6" + struct.pack("<4H2LH", 0, 0, len(infos), len(infos), len(directory), place, 0)
     file.seek(place)
     if file.read(len(directory) + len(end) + 1) != directory + end:

@@ -2,7 +2,7 @@
 
     README.txt  analysis/  config/  keys/  log/  manifest.json  manifest.sig  notices/  sha256sums.txt
 
-The same log and incident give the same zip, byte for byte (with the same zlib). Nothing is written into the log.
+The same log and incident give the same zip, byte for byte. Nothing is written into the log.
 """
 
 import hashlib
