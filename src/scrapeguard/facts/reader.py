@@ -20,6 +20,7 @@ from scrapeguard.facts.site import Sites
 from scrapeguard.facts.target import object_of, resource_of
 from scrapeguard.model import Agent, Client, Facts, Headers
 
+MAX_PATH = 2048  # characters that traps are compared with
 SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 HOST = re.compile(r"([a-z0-9_.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::\d{0,5})?")
 COMMON = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -114,7 +115,7 @@ class FactsReader:
             digest(agent.raw, headers, attested),
             self._credential(raw),
             self._forbidden(host, agent, f"{path}?{query}" if query else path),
-            self._traps is not None and self._traps.fullmatch(path) is not None,
+            self._trapped(path),
             self._sites.learn(host, origin.client.key, resource, path),
             scope["type"] == "websocket",
         )
@@ -143,9 +144,12 @@ class FactsReader:
             fingerprint=digest(agent.raw if agent else "", entry.headers),
             credential=self._digest(entry.user.encode("utf-8", "surrogatepass")) if entry.user else None,
             forbidden=None if agent is None else self._forbidden(host, agent, whole),
-            trapped=self._traps is not None and self._traps.fullmatch(path) is not None,
+            trapped=self._trapped(path),
             has_assets=self._sites.learn(host, client.key, resource, path),
         )
+
+    def _trapped(self, path: str) -> bool:
+        return self._traps is not None and self._traps.fullmatch(path[:MAX_PATH]) is not None
 
     def _credential(self, raw: dict[bytes, bytes]) -> str | None:
         for header in self._credentials:
