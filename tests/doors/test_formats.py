@@ -75,6 +75,18 @@ WORDS = {  # what is special about it: (format, line, some of what it says)
         f'10.0.0.1 - - {T} {GET} {TAIL} "6.6.6.6, 192.0.2.7"',
         FULL,
     ),
+    "a chain behind another field": (
+        "combined",
+        f'10.0.0.1 - - {T} {GET} {TAIL} 7 "a \\"b" "6.6.6.6, 192.0.2.7"',
+        FULL,
+    ),
+    "a chain in a field with a name": ("combined", f'10.0.0.1 - - {T} {GET} {TAIL} xff="192.0.2.7"', FULL),
+    "an address with its port": ("combined", f"192.0.2.7:4711 - a b {T} {GET} {TAIL}", {**FULL, "port": 4711}),
+    "an IPv6 address with its port": (
+        "common",
+        f"[2001:db8::1]:9 - - {T} {GET}",
+        {"address": "2001:db8::1", "port": 9},
+    ),
     "a chain from a visitor": ("combined", f'192.0.2.7 - - {T} {GET} {TAIL} "6.6.6.6"', FULL),
     "no chain after the agent": ("combined", f'192.0.2.7 - - {T} {GET} {TAIL} "-"', FULL),
     "fields after the agent": ("combined", f'192.0.2.7 - - {T} {GET} {TAIL} rt=0.005 uct="0.000" "x y"', FULL),
@@ -234,6 +246,7 @@ OBJECTS = {
         {**NGINX, "remote_addr": "10.0.0.1", "http_x_forwarded_for": "6.6.6.6, 192.0.2.7"},
         FULL,
     ),
+    "an address with its port in JSON": ("json", {**NGINX, "remote_addr": "192.0.2.7:99"}, {**FULL, "port": 99}),
     "nginx in parts": (
         "json",
         {

@@ -337,6 +337,9 @@ def test_records_say_where_they_come_from_and_that_nothing_was_imposed(log: Path
     assert {(verdict["rung"], verdict["mode"]) for verdict in verdicts} == {("allow", "observe")}
     assert any(verdict["intended"] != "allow" for verdict in verdicts)
     assert requests[0]["t"] == START * 1_000_000
+    (imported,) = (record["what"] for record in records if record["k"] == "log.imported")
+    assert (imported["lines"], imported["parsed"]) == (len(lines), len(lines))
+    assert imported["file"] == log_file.digest(str(log))
 
 
 def test_the_evidence_holds_the_same_incidents(log: Path, tmp_path: Path) -> None:

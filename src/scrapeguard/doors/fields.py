@@ -102,6 +102,13 @@ def request(method: str, target: str) -> Request:
     return Request("", target or method)
 
 
+@lru_cache(maxsize=4096)
+def node(text: str) -> tuple[str, int | None]:
+    """Address and port of "192.0.2.7:4711" or "[2001:db8::1]:80"; a name, or anything else, as it is."""
+    found = parse_node(text) if len(text) < 80 else None
+    return (str(found[0]), found[1]) if found else (text[:255], None)
+
+
 def behind(peer: str, chain: str) -> str:
     """The visitor's address, where a log has a forwarding chain ("client, proxy, …") beside the peer.
 
@@ -118,10 +125,10 @@ def _behind(peer: str, chain: str) -> str:
         return peer
     address = peer
     for element in reversed(chain.split(",")):
-        node = parse_node(element.strip())
-        if node is None:
+        hop = parse_node(element.strip())
+        if hop is None:
             break
-        address = str(node[0])
+        address = str(hop[0])
         if address not in PRIVATE:
             break
     return address

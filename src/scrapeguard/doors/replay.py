@@ -20,6 +20,7 @@ from scrapeguard.doors.clients import Clients
 from scrapeguard.doors.formats import FORMATS, Parse, guess
 from scrapeguard.doors.log_file import LogFile
 from scrapeguard.errors import EvidenceError, FormatError, InputError
+from scrapeguard.evidence.canonical import Json
 from scrapeguard.evidence.log import EvidenceSettings
 from scrapeguard.facts.reader import LogEntry
 from scrapeguard.guard import NOTICE, Judge
@@ -123,6 +124,8 @@ class Replay:
             elif sample:
                 report.problem = f"{log.name}: none of its first {len(sample)} lines is in a format that is known"
             report.problem = log.damage or report.problem
+            if self._recording:
+                self._import(report)
             progress(log.position())
         self.seconds += time.perf_counter() - began
 
@@ -167,6 +170,11 @@ class Replay:
             drive(judge.note(facts, outcome))
         self.clients.note(facts, verdict, outcome)
         return verdict
+
+    def _import(self, report: FileReport) -> None:
+        """Record what was read, so that the records of a log can be seen to be all of it, or not."""
+        counts: dict[str, Json] = {"lines": report.lines, "parsed": report.parsed, "problem": report.problem}
+        self.parts.evidence.event("log.imported", {"file": report.sha256, "format": report.format, **counts})
 
     def _look(self, entry: LogEntry) -> None:
         if entry.agent is not None:

@@ -6,9 +6,8 @@ type time elb client:port target:port request_time target_time response_time sta
 
 import re
 
-from scrapeguard.doors.fields import iso_time, request_line, unescape
+from scrapeguard.doors.fields import iso_time, node, request_line, unescape
 from scrapeguard.errors import FormatError
-from scrapeguard.facts.address import parse_node
 from scrapeguard.facts.reader import LogEntry
 
 INSIDE = r'(?:[^"\\]++|\\.)*+'
@@ -27,14 +26,14 @@ def alb(line: str, place: int) -> LogEntry:
     if match is None:
         raise FormatError("Its fields are not those of the format.")
     field = match.groupdict()
-    node = parse_node(field["client"])
+    address, port = node(field["client"])
     method, target = request_line(unescape(field["request"]))
     if method == "-":  # nothing readable came: "- http://example.com:80- -"
         method = ""
     return LogEntry(
         time=iso_time(field["time"]),
-        address=str(node[0]) if node else "",
-        port=node[1] if node else None,
+        address="" if address == "-" else address,
+        port=port,
         method=method,
         target=target,
         host=None,

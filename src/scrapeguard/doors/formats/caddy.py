@@ -1,9 +1,8 @@
 """Caddy's access log: JSON lines, with the request as an object of its own and its headers in no order."""
 
-from scrapeguard.doors.fields import request
+from scrapeguard.doors.fields import node, request
 from scrapeguard.doors.json_fields import Record, moment, number, part, record, text
 from scrapeguard.errors import FormatError
-from scrapeguard.facts.address import parse_node
 from scrapeguard.facts.reader import LogEntry
 from scrapeguard.model import Headers
 
@@ -22,8 +21,7 @@ def caddy(line: str, place: int) -> LogEntry:
         raise FormatError("It has no request in it: a line of another of Caddy's logs.")
     address, port = text(asked.get("client_ip") or asked.get("remote_ip")), number(asked.get("remote_port"))
     if address is None:
-        node = parse_node(text(asked.get("remote_addr")) or "")
-        address, port = (str(node[0]), node[1]) if node else ("", None)
+        address, port = node(text(asked.get("remote_addr")) or "")
     method, target = request(text(asked.get("method")) or "", text(asked.get("uri")) or "")
     headers = _headers(part(asked, "headers")) if "headers" in asked else None
     user = text(values.get("user_id"))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from scrapeguard.doors.fields import behind, request_line, unescape, written_time
+from scrapeguard.doors.fields import behind, node, request_line, unescape, written_time
 from scrapeguard.errors import FormatError
 from scrapeguard.facts.address import parse, parse_node
 from scrapeguard.facts.reader import LogEntry
@@ -33,6 +33,7 @@ class Who(NamedTuple):
     host: str | None
     scheme: str | None
     address: str
+    port: int | None
     user: str
 
 
@@ -41,20 +42,19 @@ def who(head: str) -> Who:
     """Virtual host, address and user. A user name may have spaces; a forwarding chain may stand for the address."""
     words = head.split()
     host, scheme = None, None
-    port = HOST_AND_PORT.fullmatch(words[0]) if len(words) > 3 else None
-    if port or (len(words) > 1 and parse(words[1]) and not words[0].endswith(",")):
+    hosted = HOST_AND_PORT.fullmatch(words[0]) if len(words) > 3 and words[1] != "-" else None
+    if hosted or (len(words) > 1 and parse(words[1]) and not words[0].endswith(",")):
         name = words.pop(0)
         host = "" if name == "-" else name
-        scheme = SCHEMES.get(port[1]) if port else None
+        scheme = SCHEMES.get(hosted[1]) if hosted else None
     if len(words) == 2:  # "- -": ident and user, and no address
         words.insert(0, "")
     address = words.pop(0) if words else ""
     while address.endswith(",") and words:
         address += words.pop(0)
-    if "," in address:
-        address = behind("", address)
+    address, port = (behind("", address), None) if "," in address else node(address)
     user = " ".join(words[1:])
-    return Who(host, scheme, "" if address == "-" else address, "" if user == "-" else user)
+    return Who(host, scheme, "" if address == "-" else address, port, "" if user == "-" else user)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Layout:
             time=written_time(field["time"]),
             # Some sites log a session before the agent instead of an address: then that is who is counted.
             address=forwarded(client.address, field.get("more") or "") or (field.get("between") or "").strip(),
-            port=None,
+            port=client.port,
             method=request.method,
             target=request.target,
             host=client.host,
@@ -93,7 +93,7 @@ class Layout:
 
 def forwarded(address: str, more: str) -> str:
     """The visitor behind the site's own proxy, when one of the fields after the agent is a forwarding chain."""
-    for text in re.findall(r'"([0-9A-Fa-f.:, \[\]]+)"', more) if more else ():
+    for text in re.findall(f'"({INSIDE})"', more) if more else ():
         if parse_node(text.rpartition(",")[2].strip()):
             return behind(address, text)
     return address

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import lru_cache
 
-from scrapeguard.doors.fields import Request, behind, request, request_line
+from scrapeguard.doors.fields import Request, behind, node, request, request_line
 from scrapeguard.doors.json_fields import moment, number, record, text
 from scrapeguard.errors import FormatError
 from scrapeguard.facts.reader import LogEntry
@@ -36,10 +36,11 @@ def json_lines(line: str, place: int) -> LogEntry:
     if "time" not in found:
         raise FormatError("None of its keys names a time.")
     asked = _request(found)
+    address, port = node(text(found.get("address")) or "")
     return LogEntry(
         time=moment(found["time"]),
-        address=behind(text(found.get("address")) or "", text(found.get("chain")) or ""),
-        port=number(found.get("port")),
+        address=behind(address, text(found.get("chain")) or ""),
+        port=number(found.get("port")) or port,
         method=asked.method,
         target=asked.target,
         host=text(found.get("host")),
