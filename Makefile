@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+ARGS ?= -n auto
 BIN := $(VENV)/bin
 
 .PHONY: venv demo test lint bench clean
@@ -18,7 +19,7 @@ demo: venv
 	$(BIN)/scrapeguard demo
 
 test: venv
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest $(ARGS)
 
 lint: venv
 	$(BIN)/ruff check .

@@ -7,6 +7,7 @@ import ast
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 LAYERS = (  # a module imports from its own package and from lower lines, never from its own line or a higher one
@@ -82,13 +83,16 @@ class Module:
                 yield node
 
 
+@cache
+def parse(path: str, text: str) -> Module:
+    return Module(path, ast.parse(text), len(text.splitlines()))
+
+
 def read(package: Path) -> list[Module]:
     """Every Python file of the package."""
-    modules = []
-    for file in sorted(package.rglob("*.py")):
-        text = file.read_text("utf-8")
-        modules.append(Module(file.relative_to(package).as_posix(), ast.parse(text), len(text.splitlines())))
-    return modules
+    return [
+        parse(file.relative_to(package).as_posix(), file.read_text("utf-8")) for file in sorted(package.rglob("*.py"))
+    ]
 
 
 def layers(modules: list[Module]) -> Iterator[str]:

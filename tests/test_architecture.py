@@ -74,17 +74,24 @@ PLANTS = {  # what is appended to a file (or makes a new one), the rule it break
 }
 
 
-@pytest.mark.parametrize("plant", PLANTS)
-def test_a_violation_would_be_told(plant: str, tmp_path: Path) -> None:
-    path, text, broken, said = PLANTS[plant]
-    copy = tmp_path / "scrapeguard"
-    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    file = copy / path
-    old = file.read_text("utf-8") if file.exists() else ""
-    file.write_text(f"{old}\n{text}\n" if old else text, "utf-8")
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("tree") / "scrapeguard"
+    return shutil.copytree(PACKAGE, place, ignore=shutil.ignore_patterns("__pycache__"))
 
+
+@pytest.mark.parametrize("plant", PLANTS)
+def test_a_violation_would_be_told(plant: str, copy: Path) -> None:
+    path, text, broken, said = PLANTS[plant]
     (rule,) = (rule for rule in RULES if rule.__name__ == broken)
-    before, after = (set(rule(architecture.read(tree))) for tree in (PACKAGE, copy))
+    before = set(rule(architecture.read(copy)))
+    file = copy / path
+    old = file.read_text("utf-8") if file.exists() else None
+    file.write_text(text if old is None else f"{old}\n{text}\n", "utf-8")
+    try:
+        after = set(rule(architecture.read(copy)))
+    finally:
+        file.unlink() if old is None else file.write_text(old, "utf-8")
     assert any(said in sentence for sentence in after - before)
 
 

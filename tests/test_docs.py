@@ -87,7 +87,7 @@ def attempt(block: Block, folder: Path) -> None:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """What an operator has before he reads the README: an app, a robots.txt and an access log with a scraper in it."""
-    (tmp_path / "site.py").write_text(
+    (tmp_path / "shop.py").write_text(
         "from starlette.applications import Starlette\n"
         "from starlette.responses import PlainTextResponse\n"
         "from starlette.routing import Route\n"
@@ -99,7 +99,7 @@ def folder(tmp_path: Path) -> Path:
         LINE.format("192.0.2.7", second // 60, second % 60, f"/item/{second}", "-", "python-requests/2.32.0")
         for second in range(300)
     ]
-    (tmp_path / "access.log").write_text("".join(person + robot))
+    (tmp_path / "access.log").write_text("".join(sorted(person + robot, key=lambda line: line.split("[")[1])))
     return tmp_path
 
 
@@ -122,7 +122,9 @@ def test_a_detector_is_added_as_the_guide_says(tmp_path: Path) -> None:
     assert sum(write(block, tmp_path) for block in guide) >= 4
     for block in guide:
         if block.how == "here":
-            command = block.text.replace("make test", f"{sys.executable} -m pytest -q -p no:cacheprovider")
+            command = re.sub(
+                r'make test ARGS="(.*)"', rf"{sys.executable} -m pytest -q -p no:cacheprovider \1", block.text
+            )
             run = Block(block.document, block.line, "bash", "", f"export PYTHONPATH={tmp_path}/src\n{command}")
             shell(run, tmp_path)
 
