@@ -16,7 +16,8 @@ DATA = Path(os.environ.get("SCRAPEGUARD_DATA") or Path(__file__).parents[2].pare
 
 
 def allowed(robots: bytes, token: str, path: str) -> bool:
-    return parse(robots).group(token).forbids(encoded(path.encode())) is None
+    rule = parse(robots).group(token).rule(encoded(path.encode()))
+    return rule is None or rule.allow
 
 
 @pytest.mark.skipif(not (DATA / "oracle.jsonl").exists(), reason=f"{DATA}/oracle.jsonl is missing: no real files")
@@ -27,7 +28,8 @@ def test_all_verdicts_on_real_files_are_those_of_googles_parser():
         robots = parse((DATA / "real-files" / story["file"]).read_bytes())
         for token, path, verdict in story["cases"]:
             compared += 1
-            if (robots.group(token).forbids(encoded(path.encode())) is None) is not verdict:
+            rule = robots.group(token).rule(encoded(path.encode()))
+            if (rule is None or rule.allow) is not verdict:
                 different.append((story["file"], token, path, verdict))
     assert compared > 8_000
     assert different == []
@@ -39,7 +41,7 @@ KEYS = st.sampled_from(
 )
 AGENTS = st.sampled_from(["*", "* foo", "*foo", "FooBot", "foobot/1.0", "Foo Bar", "bar", "BAR_-", "bar_-x", "", "9bot"])
 PATTERNS = st.text(st.sampled_from("/ab*$%4163.eéC$?=&#i ;:ツ"), max_size=9).map(lambda rest: "/" + rest)
-PATHS = st.text(st.sampled_from("/ab$%4163.eC?=&éツ"), max_size=9).map(lambda rest: "/" + rest.lstrip("/"))
+PATHS = st.text(st.sampled_from("/ab$%4163.eC?=&"), max_size=9).map(lambda rest: "/" + rest.lstrip("/"))
 VALUES = AGENTS | PATTERNS | st.sampled_from(["/index.html", "/a/index.htm", "*a", "$", "", "/", "/%62", "/%2f", "/%"])
 LINES = st.builds(
     "{}{}{}{}{}".format,

@@ -18,6 +18,7 @@ MAX_BYTES = 500 * 1024  # RFC 9309 2.5: what follows may be ignored, so nobody c
 MAX_LINE = 16_663  # bytes of a line that Google's parser reads
 MAX_TEXT = 200  # characters of a line that are quoted
 HOME = "/robots.txt"
+START = 5  # characters; most patterns of real files differ in them
 
 _AGENT_KEYS = ("user-agent", "useragent", "user agent")
 _ALLOW_KEYS = ("allow",)
@@ -26,35 +27,32 @@ _TOKEN = re.compile(r"[a-z_-]*")  # RFC 9309 2.2.1; whatever else the line says 
 _NAME = re.compile(r"[^\s/;,]*")  # but "360Spider" and "MJ12bot" exist, and mean themselves
 
 
-@dataclass(frozen=True, slots=True)
 class Group:
-    """The rules for one product token, the one that decides first."""
+    """The rules for one product token, found by the first letters of their patterns."""
 
-    token: str  # lower case; "*" = everybody else; "" = the file has no rules for this agent
-    rules: tuple[Rule, ...] = ()
-    heads: tuple[str, ...] = ()  # how a path must begin to be forbidden
+    __slots__ = ("_loose", "_starts", "token")
 
-    @classmethod
-    def of(cls, token: str, rules: Iterable[Rule]) -> "Group":
-        ordered = tuple(sorted(rules, key=lambda rule: (-len(rule.pattern), not rule.allow)))
-        return cls(token, ordered, tuple({rule.pieces[0] for rule in ordered if not rule.allow}))
+    def __init__(self, token: str, rules: Iterable[Rule] = ()) -> None:
+        self.token = token  # lower case; "*" = everybody else; "" = the file has no rules for this agent
+        self._loose: list[Rule] = []  # an asterisk, or the end, comes too early to sort the pattern by its start
+        self._starts: dict[str, list[Rule]] = {}
+        for rule in sorted(rules, key=lambda rule: rule.rank):
+            head = rule.pieces[0]
+            (self._starts.setdefault(head[:START], []) if len(head) >= START else self._loose).append(rule)
 
     def rule(self, path: str) -> Rule | None:
         """The rule that decides about an encoded path; None = nothing is said, which allows it.
 
         /robots.txt is allowed implicitly (RFC 9309 2.2.2): only a rule that names it can speak of it.
         """
-        for rule in self.rules:
-            if rule.matches(path) and (path != HOME or rule.pattern.startswith(HOME)):
-                return rule
-        return None
-
-    def forbids(self, path: str) -> Rule | None:
-        """The Disallow that decides about an encoded path; None = allowed."""
-        if not path.startswith(self.heads):
-            return None
-        rule = self.rule(path)
-        return None if rule is None or rule.allow else rule
+        best = None
+        for rules in (self._starts.get(path[:START], ()), self._loose):
+            for rule in rules:
+                if rule.matches(path) and (path != HOME or rule.pattern.startswith(HOME)):
+                    if best is None or rule.rank < best.rank:
+                        best = rule
+                    break
+        return best
 
 
 _NOBODY = Group("")
@@ -89,7 +87,7 @@ def parse(data: bytes) -> Robots:
             found = tuple(_rules(number, key.startswith(_ALLOW_KEYS), line, value))
             for name in names:
                 rules[name].extend(found)
-    return Robots({name: Group.of(name, listed) for name, listed in rules.items()})
+    return Robots({name: Group(name, listed) for name, listed in rules.items()})
 
 
 def _lines(data: bytes) -> list[bytes]:

@@ -31,12 +31,14 @@ class Rule:
     pattern: str  # encoded
     pieces: tuple[str, ...] = field(init=False)  # what stands between the asterisks
     anchored: bool = field(init=False)  # ends with "$"
+    rank: tuple[int, bool] = field(init=False)  # of all rules that match, the lowest decides: the longest, then Allow
 
     def __post_init__(self) -> None:
         head, *rest = self.pattern.removesuffix("$").split("*")
         pieces = (head, *(piece for piece in rest[:-1] if piece), *rest[-1:])
         object.__setattr__(self, "pieces", pieces)
         object.__setattr__(self, "anchored", self.pattern.endswith("$"))
+        object.__setattr__(self, "rank", (-len(self.pattern), not self.allow))
 
     def matches(self, path: str) -> bool:
         """Whether an encoded path matches. Each piece is sought once, leftmost first: no pattern makes this slow."""
