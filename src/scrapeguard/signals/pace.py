@@ -1,16 +1,18 @@
 """Pace: more requests in a window than one person makes.
 
-Wrongs: an office, a school or a mobile carrier behind one address; a browser that prefetches; a page that polls.
-Assets do not count, so that a page with a hundred images is one request.
+Sees: fast crawlers and floods. Assets do not count, so that a page with a hundred images is one request.
+Wrongs: a large office or a mobile carrier behind one address whose browsers all look the same; `each` more are
+granted to every further browser there. A page that polls a few addresses is let be below the `flood`.
 """
 
 from dataclasses import dataclass
 
 from scrapeguard.model import Facts, Mode, Resource, Seen, Signal, Watch
+from scrapeguard.signals.watches import BROWSERS, SERVED, TAKEN, further
 
 
 def _one(facts: Facts) -> int:
-    return 0 if facts.resource in (Resource.ASSET, Resource.NOTICE) else 1
+    return 0 if facts.resource is Resource.ASSET or facts.resource is Resource.NOTICE else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +21,21 @@ class Pace:
     weight: int = 4
     limit: int = 120  # requests that are not assets
     window: int = 60  # seconds
+    each: int = 10  # more requests for every further browser behind the address
+    distinct: int = 20  # different objects in an hour; a client that asks for fewer is polling, not collecting
+    flood: int = 600  # requests in the window that are too many even for the same object
 
     def watches(self) -> tuple[Watch, ...]:
-        return (Watch("pace", "count", self.window, _one),)
+        return (Watch("pace", "count", self.window, _one), TAKEN, SERVED, BROWSERS)
 
-    def detect(self, facts: Facts, seen: tuple[Seen, ...]) -> Signal | None:
-        (requests,) = seen
+    def detect(self, _: Facts, seen: tuple[Seen, ...]) -> Signal | None:
+        requests, taken, served, browsers = seen
         if not isinstance(requests, int) or requests <= self.limit:
             return None
-        reason = f"{requests} requests in {self.window} s; the limit is {self.limit}"
-        return Signal("pace", self.weight, reason, requests, self.limit, self.mode)
+        polling = isinstance(taken, int) and isinstance(served, int) and taken + served < self.distinct
+        limit = self.flood if polling else self.limit
+        limit += self.each * further(browsers)
+        if requests <= limit:
+            return None
+        reason = f"{requests} requests in {self.window} s; the limit is {limit}"
+        return Signal("pace", self.weight, reason, requests, limit, self.mode)

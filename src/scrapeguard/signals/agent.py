@@ -1,0 +1,40 @@
+"""Agent: declares itself a tool, a script or a headless browser, or does not say what it is.
+
+Sees: naive tools. The name alone weighs next to nothing; a tool that collects weighs enough to be stopped.
+Wrongs: an integration that takes many objects (allow its network, or raise the limit); an app or a browser we do not
+know, which is let be where it fetches assets as browsers do. Known crawlers are judged by what they do; a crawler we
+do not know is one of them once it has read robots.txt.
+"""
+
+from dataclasses import dataclass
+
+from scrapeguard.model import Facts, Mode, Seen, Signal, Watch
+from scrapeguard.signals.watches import ASSETS, ROBOTS_TXT, TAKEN
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    mode: Mode = "enforce"
+    weight: int = 1
+    heavy: int = 5  # the weight past the limit
+    limit: int = 15  # different pages and data objects in an hour
+
+    def watches(self) -> tuple[Watch, ...]:
+        return (TAKEN, ASSETS, ROBOTS_TXT)
+
+    def detect(self, facts: Facts, seen: tuple[Seen, ...]) -> Signal | None:
+        agent = facts.agent
+        if agent is None or agent.kind not in ("library", "headless", "unknown", "crawler"):
+            return None
+        taken, assets, asked = seen
+        if agent.kind == "crawler" and (agent.operator or asked):
+            return None
+        if agent.kind == "unknown" and agent.raw and assets:
+            return None
+        what = f"{agent.name or agent.token or 'the agent'!r} is a {agent.kind}" if agent.raw else "no agent is named"
+        if agent.kind == "unknown" and agent.raw:
+            what = f"the agent {agent.raw[:60]!r} is not known"
+        if not isinstance(taken, int) or taken <= self.limit:
+            return Signal("agent", self.weight, what, 1, 0, self.mode)
+        reason = f"{what}; {taken} different pages or data objects in an hour; the limit is {self.limit}"
+        return Signal("agent", self.heavy, reason, taken, self.limit, self.mode)
