@@ -1,11 +1,16 @@
 """Incidents: what belongs together, and what it adds up to."""
 
+import random
 import subprocess
 import sys
+import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from building import BLOCKED, FINE, HELD, LATER, OBSERVED, REFUSED, SECOND, SERVED, SLOWED, START, facts, open_log
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from scrapeguard.errors import InputError
 from scrapeguard.evidence.incidents import incident, incidents, members
@@ -141,6 +146,27 @@ def test_an_address_on_the_deny_list_is_one_measure_however_often_it_tries(tmp_p
     (found,) = incidents(tmp_path)
     assert found.placed == 1
     assert found.measures[0].refused == 4
+
+
+@given(st.lists(st.tuples(st.integers(0, 300), st.booleans()), min_size=1, max_size=40), st.randoms())
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_order_of_writing_changes_no_incident(
+    tmp_path: Path, visits: list[tuple[int, bool]], chance: random.Random
+) -> None:
+    """Access logs are written when an answer ends, and files are read one after the other."""
+    seen = []
+    for mixed in (sorted(visits), chance.sample(visits, len(visits))):
+        with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
+            log = open_log(Path(folder))
+            for minute, odd in mixed:
+                log.request(facts(minute * MINUTE), BLOCKED if odd else FINE, REFUSED if odd else SERVED)
+            log.close()
+            seen.append(
+                [(each.found.opened, each.found.last, each.requests, each.odd) for each in incidents(Path(folder))]
+            )
+    assert seen[0] == seen[1]
+    assert sum(odd for *_, odd in seen[0]) == sum(odd for _, odd in visits)
+    assert all(before[1] + 30 * 60 * SECOND < after[0] for before, after in pairwise(seen[0]))
 
 
 def test_damaged_lines_are_skipped(tmp_path: Path) -> None:

@@ -48,19 +48,20 @@ def what(records: Records, kind: str) -> list[dict[str, object]]:
 
 
 def test_a_run_is_one_segment_from_start_to_close(tmp_path: Path) -> None:
-    log = open_log(tmp_path)
+    log = open_log(tmp_path / "evidence")
     log.request(facts(), FINE, SERVED)
     log.request(facts(1), BLOCKED, REFUSED)
     log.event("store.gap", {"seconds": 3, "why": "no answer"})
     log.close()
     log.close()
-    (path,) = segments(tmp_path)
+    (path,) = segments(tmp_path / "evidence")
     records = read(path)
     assert kinds(records) == [
         "start", "config.activated", "notice.published", "request", "request", "store.gap", "close",
     ]  # fmt: skip
     assert records[3]["t"] == START
     assert path.stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "evidence").stat().st_mode & 0o777 == 0o700
 
 
 def test_notices_and_settings_are_kept_once_under_their_digest(tmp_path: Path) -> None:
@@ -201,7 +202,7 @@ def test_a_gap_says_how_many_records_are_missing_and_from_when_to_when(tmp_path:
     assert kinds(records) == ["start", "gap", "request", "close"]
     (gap,) = what(records, "gap")
     assert gap["count"] == 4
-    assert gap["error"] == "ENOTDIR"
+    assert gap["error"] == "EEXIST"
     assert gap["first"] == START
     assert what(records, "start")[0]["active"]["config"] in [path.name for path in (place / "configs").iterdir()]  # type: ignore[index]
 

@@ -115,7 +115,7 @@ class Audit:
         for name in sorted(there - self.named):
             raise InvalidError("no record names it", name)
         self.gaps += [f"{name} is named by a record and was not kept" for name in sorted(self.named - there)]
-        return f"{len(there)} files that were in force, named by the records"
+        return f"{len(there)} of {len(self.named)} notices and settings that the records name"
 
     def figures(self) -> str:
         """The figures of the incident follow from the records."""

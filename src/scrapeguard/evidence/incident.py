@@ -11,15 +11,24 @@ LISTED = 50  # agents, hosts, rules and measures told one by one; the rest are c
 CONTENT = (Resource.PAGE, Resource.DATA, Resource.FEED)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Found:
-    """An incident before it is summed up: whose, from when to when."""
+    """An incident before it is summed up: whose, from when to when (microseconds)."""
 
-    id: str  # first 12 hex digits of the SHA-256 of the line that opened it
     actor: str
-    since: int  # from here on the actor's requests belong to it, microseconds; at most the look-back before `opened`
-    opened: int  # the first odd request
+    opening: tuple[int, str, int]  # the earliest odd request: its time, segment and seq
+    digest: str  # SHA-256 of that request's line
     last: int  # the last odd request
+    since: int = 0  # from here on the actor's requests belong to it: at most the look-back before `opened`
+
+    @property
+    def id(self) -> str:
+        """The first 12 hex digits of `digest`: it stays while the incident grows."""
+        return self.digest[:12]
+
+    @property
+    def opened(self) -> int:
+        return self.opening[0]
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ An actor is an address today (an IPv6 /64). When subjects get linked by evidence
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from scrapeguard.errors import InputError
@@ -22,7 +23,6 @@ from scrapeguard.evidence.reading import segments
 MINUTE = 60_000_000  # microseconds
 LOOK_BACK = 60 * MINUTE
 IDLE = 30  # minutes
-ID = 12  # hex digits
 KEY = re.compile(rb'"key":("(?:[^"\\]|\\.)*")')
 
 
@@ -50,23 +50,34 @@ def incident(directory: Path, name: str, idle: int = IDLE) -> Incident:
 
 
 def find(directory: Path, idle: int = IDLE) -> list[Found]:
-    """Where incidents open and end, by the time they opened."""
-    current: dict[str, Found] = {}
-    found: list[Found] = []
+    """Where incidents open and end, by the time they opened; the same whatever order the requests were written in."""
+    spans: dict[str, list[Found]] = {}
     for entry in entries(_segments(directory), maybe_odd):
-        if not entry.odd:
-            continue
-        known = current.get(entry.actor)
-        if known is not None and known.opened - idle * MINUTE <= entry.time <= known.last + idle * MINUTE:
-            known.last = max(known.last, entry.time)
-            continue
-        since = entry.time - LOOK_BACK
-        if known is not None and known.last < entry.time:
-            since = max(since, known.last + 1)
-        opened = Found(digest(entry.raw)[:ID], entry.actor, since, entry.time, entry.time)
-        current[entry.actor] = opened
-        found.append(opened)
-    return sorted(found, key=lambda each: (each.opened, each.id))
+        if entry.odd:
+            own = spans.setdefault(entry.actor, [])
+            if own and own[-1].opened < entry.time <= own[-1].last:
+                continue  # inside the newest one
+            new = Found(entry.actor, (entry.time, entry.segment, entry.seq), digest(entry.raw), entry.time)
+            _join(own, new, idle * MINUTE)
+    found = []
+    for own in spans.values():
+        before = 0
+        for each in own:
+            found.append(replace(each, since=max(each.opened - LOOK_BACK, before)))
+            before = each.last + 1
+    return sorted(found, key=lambda each: each.opening)
+
+
+def _join(own: list[Found], new: Found, idle: int) -> None:
+    """Put a new span among an actor's own, which are in order; spans less than `idle` apart become one."""
+    near = own[-1:] if own and own[-1].last <= new.last else own  # most often only the newest can be touched
+    touching = [each for each in near if each.opened - idle <= new.last and new.opened - idle <= each.last]
+    for each in touching:
+        own.remove(each)
+    first = min((*touching, new), key=lambda each: each.opening)
+    own.append(replace(first, last=max(each.last for each in (*touching, new))))
+    if len(near) > 1:
+        own.sort(key=lambda each: each.opening)
 
 
 def sum_up(directory: Path, found: Sequence[Found]) -> list[Incident]:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from scrapeguard.evidence.canonical import digest
-from scrapeguard.evidence.segment import sync_folder
+from scrapeguard.evidence.segment import make_private, sync_folder
 
 
 def keep(folder: Path, data: bytes) -> str:
@@ -12,7 +12,7 @@ def keep(folder: Path, data: bytes) -> str:
     name = digest(data)
     path = folder / name
     if not path.exists():
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(folder)
         draft = folder / f".{name}.{os.getpid()}"
         with draft.open("wb") as file:
             file.write(data)

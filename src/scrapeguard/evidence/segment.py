@@ -52,7 +52,7 @@ class Segment:
 def create(directory: Path) -> Segment:
     """A new segment under `directory`, durable in its folder, locked, open to its owner only. Raises OSError."""
     folder = directory / FOLDER
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(folder)
     stem = f"{host()}-{boot()[:8]}-{os.getpid()}"
     for path in _names(folder, stem):
         try:
@@ -88,6 +88,12 @@ def alive(path: Path) -> bool:
         except BlockingIOError:
             return True
     return False
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder of an evidence directory, and the directory, for their owner only. Raises OSError."""
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

@@ -80,8 +80,8 @@ def _summary(incident: Incident, actor: str) -> str:
         f'<p class="note">Nothing was imposed: the guard only observed, or the signals were observed ones. Enforced, '
         f"the highest answer would have been: {RUNGS[incident.intended]}. Observation is not a protective measure.</p>"
     )  # fmt: skip
-    imported = many(incident.imported, "request")
-    replayed = f'<p class="note">{imported} of these were read from an access log afterwards, not seen live.</p>'
+    imported = number(incident.imported)
+    replayed = f'<p class="note">{imported} of these requests were read from an access log, not seen live.</p>'
     tiles = (
         (number(incident.requests), "requests"),
         (number(len(taken.objects)), "different pages or data objects taken"),
