@@ -1,31 +1,24 @@
-"""The command line: the group `main` and its commands, in the order of the help."""
+"""The command line: the group `main` and its commands."""
 
-import importlib
-import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
 
+from scrapeguard.cli.agent import agent
+from scrapeguard.cli.check import check
+from scrapeguard.cli.demo import demo
+from scrapeguard.cli.doctor import doctor
+from scrapeguard.cli.evidence import export, incidents, show, verify
+from scrapeguard.cli.replay import replay
 from scrapeguard.errors import ScrapeGuardError
 from scrapeguard.version import __version__
 
-COMMANDS = {
-    "demo": "demo",
-    "replay": "replay",
-    "incidents": "evidence",
-    "show": "evidence",
-    "export": "evidence",
-    "verify": "evidence",
-    "check": "check",
-    "robots": "robots",
-    "agent": "agent",
-    "doctor": "doctor",
-}
+COMMANDS: tuple[click.Command, ...] = (demo, replay, incidents, show, export, verify, check, agent, doctor)
 
 
 class Refusal(click.ClickException):
-    """What a user did cannot be done: the sentence and the hint on stderr, exit code 2, no traceback."""
+    """What a user asked for cannot be done: the sentence and the hint on stderr, exit code 2, no traceback."""
 
     exit_code = 2
 
@@ -47,6 +40,5 @@ def main(context: click.Context) -> None:
     context.with_resource(refusals())
 
 
-for name, module in COMMANDS.items():
-    if importlib.util.find_spec(f"scrapeguard.cli.{module}"):
-        main.add_command(getattr(importlib.import_module(f"scrapeguard.cli.{module}"), name), name)
+for command in COMMANDS:
+    main.add_command(command)
