@@ -12,8 +12,10 @@ from building import BLOCKED, FINE, HELD, LATER, OBSERVED, REFUSED, SECOND, SERV
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from scrapeguard.config import Config
 from scrapeguard.errors import InputError
-from scrapeguard.evidence.incidents import incident, incidents, members
+from scrapeguard.evidence.incidents import configured_idle, incident, incidents, members
+from scrapeguard.evidence.log import EvidenceLog, EvidenceSettings
 from scrapeguard.evidence.reading import segments
 from scrapeguard.model import Outcome, Resource, Rung, Verdict
 
@@ -215,3 +217,13 @@ def test_memory_stays_flat_however_long_the_log(tmp_path: Path) -> None:
     assert found == 1
     assert size > 30_000
     assert grown < size / 8
+
+
+def test_how_long_a_silence_ends_an_incident_is_what_the_config_in_force_says(tmp_path: Path) -> None:
+    assert configured_idle(tmp_path) == 30
+    log = EvidenceLog(EvidenceSettings(str(tmp_path)), Path)
+    config = Config({"evidence": {"idle_minutes": 7}})
+    config.section("evidence", EvidenceSettings)
+    log.activate("enforce", config, {})
+    log.close()
+    assert configured_idle(tmp_path) == 7

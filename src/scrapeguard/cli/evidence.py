@@ -30,10 +30,8 @@ directory_option = click.option(
 )
 idle_option = click.option(
     "--idle",
-    default=view.IDLE,
-    show_default=True,
     type=click.IntRange(1, 100_000),
-    help="Minutes without anything odd that end an incident.",
+    help="Minutes without anything odd that end an incident [default: idle_minutes of the config in force].",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 
@@ -42,7 +40,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 @click.argument("directory", default=DIRECTORY, type=click.Path(path_type=Path))
 @idle_option
 @json_option
-def incidents(directory: Path, idle: int, as_json: bool) -> None:
+def incidents(directory: Path, idle: int | None, as_json: bool) -> None:
     """List the incidents in an evidence DIRECTORY.
 
     An incident is what one actor did, from an hour before the first odd request to the last. A request is odd when
@@ -54,7 +52,7 @@ def incidents(directory: Path, idle: int, as_json: bool) -> None:
       scrapeguard show 4f1c          # the beginning of an id is enough
       scrapeguard export 4f1c --out case.zip
     """
-    found = view.incidents(directory, idle)
+    found = view.incidents(directory, idle or view.configured_idle(directory))
     if as_json:
         click.echo(json.dumps([each.told() for each in found]))
         return
@@ -76,9 +74,9 @@ def incidents(directory: Path, idle: int, as_json: bool) -> None:
 @directory_option
 @idle_option
 @json_option
-def show(incident: str, directory: Path, idle: int, as_json: bool) -> None:
+def show(incident: str, directory: Path, idle: int | None, as_json: bool) -> None:
     """Show one INCIDENT, by its id or the beginning of it: what was taken, refused, and how the actor came back."""
-    found = view.incident(directory, incident, idle)
+    found = view.incident(directory, incident, idle or view.configured_idle(directory))
     if as_json:
         click.echo(json.dumps(found.told()))
         return
@@ -96,14 +94,15 @@ def show(incident: str, directory: Path, idle: int, as_json: bool) -> None:
 @directory_option
 @idle_option
 @json_option
-def export(incident: str, out: Path | None, directory: Path, idle: int, as_json: bool) -> None:
+def export(incident: str, out: Path | None, directory: Path, idle: int | None, as_json: bool) -> None:
     """Pack one INCIDENT into a zip that somebody else can check without you.
 
     It holds the actor's records byte for byte, the notices and settings in force, a signed manifest, a report to read
     and a README that says how to check it all with common tools. Other visitors appear as digests only.
     """
-    found = view.incident(directory, incident, idle)
-    bundle = pack(directory, found, out or Path(f"incident-{found.found.id}.zip"), idle)
+    minutes = idle or view.configured_idle(directory)
+    found = view.incident(directory, incident, minutes)
+    bundle = pack(directory, found, out or Path(f"incident-{found.found.id}.zip"), minutes)
     if as_json:
         fields = {"path": str(bundle.path), "sha256": bundle.digest, "size": bundle.size, "key": bundle.key}
         click.echo(json.dumps({"incident": found.found.id, **fields}))

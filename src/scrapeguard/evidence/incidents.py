@@ -8,6 +8,7 @@ belong to it, and those of the hour before: what was normal is evidence too.
 An actor is an address today (an IPv6 /64). When subjects get linked by evidence, `Entry.actor` is the place.
 """
 
+import json
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
@@ -32,6 +33,16 @@ def incidents(directory: Path, idle: int = IDLE) -> list[Incident]:
     The log is read twice from front to back; memory grows with incidents and the objects they took, not with it.
     """
     return sum_up(directory, find(directory, idle))
+
+
+def configured_idle(directory: Path) -> int:
+    """`idle_minutes` of the settings that an evidence directory kept last; the default when there are none."""
+    kept = sorted((directory / "configs").glob("[0-9a-f]*"), key=lambda path: path.stat().st_mtime_ns)
+    try:
+        idle = json.loads(kept[-1].read_bytes())["evidence"]["idle_minutes"] if kept else IDLE
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return IDLE
+    return idle if type(idle) is int and idle > 0 else IDLE
 
 
 def incident(directory: Path, name: str, idle: int = IDLE) -> Incident:

@@ -17,7 +17,9 @@ from scrapeguard.evidence.canonical import digest
 from scrapeguard.evidence.entry import REQUEST
 from scrapeguard.evidence.reading import Line, lines, parse, segments
 
-HOUSEKEEPING = ("start", "close", "gap", "recovery", "config.activated", "notice.published")
+HOUSEKEEPING = (
+    "start", "close", "gap", "recovery", "config.activated", "notice.published", "gap.start", "gap.end",
+)  # fmt: skip
 TIME = re.compile(rb'"seq":\d+,"t":(-?\d+),"v":')
 KIND = re.compile(rb'\{"k":"([a-z.]+)"')
 
