@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -285,6 +286,7 @@ def test_a_segment_whose_writer_lives_is_left_alone(tmp_path: Path) -> None:
 
 WRITER = """
 import sys
+import threading
 sys.path.insert(0, {here!r})
 from building import FINE, SERVED, facts, open_log
 from pathlib import Path
@@ -333,3 +335,40 @@ def test_the_log_grows_by_writes_of_whole_lines_and_is_synced_in_groups(tmp_path
     began = time.monotonic()
     log.close()
     assert time.monotonic() - began < 5  # closing does not wait for the group to fill
+
+
+def test_a_gap_at_the_end_is_put_on_record_by_closing(tmp_path: Path) -> None:
+    place = tmp_path / "evidence"
+    place.write_text("in the way")
+    log = open_log(place)
+    log.request(facts(), FINE, SERVED)
+    place.unlink()
+    log.close()
+    records = read(segments(place)[0])
+    assert kinds(records) == ["start", "gap", "close"]
+    assert what(records, "gap")[0]["count"] == log.dropped == 3
+
+
+def test_a_read_only_folder_stops_nothing_and_closing_twice_is_safe(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    log = open_log(tmp_path / "file" / "below")
+    log.request(facts(), FINE, SERVED)
+    log.close()
+    log.close()
+    assert log.dropped == 3
+
+
+def test_many_threads_write_one_unbroken_chain(tmp_path: Path) -> None:
+    log = open_log(tmp_path, max_segment_mb=1)
+
+    def write() -> None:
+        for number in range(500):
+            log.request(facts(number), FINE, SERVED)
+
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    log.close()
+    assert sum(len(what(read(path), "request")) for path in segments(tmp_path)) == 2000

@@ -110,9 +110,12 @@ class EvidenceLog:
 
     def close(self) -> None:
         """Write `close`, make everything durable. Safe to call twice; a later record opens a new segment."""
-        if self._segment is None or self._pid != os.getpid():
+        if self.directory is None or self._pid != os.getpid():
             return
         with self._lock:
+            if self._segment is None and self._gap.count:
+                self._retry = 0.0  # a last attempt, to leave the gap on record
+                self._turn()
             self._finish("closed")
             self._syncer.close()
         self._reset()

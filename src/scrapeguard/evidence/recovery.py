@@ -12,7 +12,7 @@ from scrapeguard.evidence.canonical import Json, digest
 from scrapeguard.evidence.reading import LONGEST, lines, parse, segments
 from scrapeguard.evidence.segment import alive
 
-NEWEST = 64  # segments looked at; each of them names those before it, so older ones are in the chain already
+NEWEST = 32  # segments looked at; each of them names those before it, so older ones are in the chain already
 LISTED = 20  # damaged places told one by one
 
 Fields = dict[str, Json]
