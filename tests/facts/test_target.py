@@ -19,7 +19,7 @@ from scrapeguard.model import Headers, Resource
         ("/index.php", "page"),
         ("/wiki/St._Gallen", "page"),
         ("/a.b/c", "page"),
-        ("/images/sunset", "page"),  # a gallery's page; its picture has an extension or an Accept header
+        ("/images/sunset", "page"),  # a gallery's page; its picture has an extension
         ("/logo.PNG", "asset"),
         ("/app.3f9a.js", "asset"),
         ("/static/x", "asset"),
@@ -52,9 +52,9 @@ def test_the_name_tells_the_kind(path: str, kind: str) -> None:
     assert resource_of(path).value == kind
 
 
-def test_the_accept_header_tells_only_where_the_name_does_not() -> None:
+def test_the_accept_header_can_make_data_of_a_page_but_never_hide_one_among_the_assets() -> None:
     picture, page = Headers([(b"accept", b"image/avif,*/*;q=0.8")]), Headers([(b"accept", b"text/html,image/webp")])
-    assert resource_of("/avatar/7", picture) is Resource.ASSET
+    assert resource_of("/avatar/7", picture) is Resource.DATA
     assert resource_of("/avatar/7", page) is Resource.PAGE
     assert resource_of("/list", Headers([(b"accept", b"application/json, text/plain")])) is Resource.DATA
     assert resource_of("/export.csv", picture) is Resource.DATA

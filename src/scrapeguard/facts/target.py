@@ -36,6 +36,8 @@ ASSET = re.compile(
     r"^/(?:_next/(?:static|image)|_nuxt|static|assets?|dist|css|js|fonts?|thumbs?)(?:/|$)", re.IGNORECASE
 )
 
+NO_PAGE = (b"application/json", b"image/", b"text/css", b"text/event-stream")
+
 MAX_OBJECT = 512  # characters; what is longer is told apart by a digest
 NOISE = re.compile(
     r"(?:utm_\w*|fbclid|gclid|gclsrc|gbraid|wbraid|dclid|msclkid|yclid|ysclid|twclid|ttclid|li_fat_id|igshid|igsh"
@@ -49,9 +51,10 @@ UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123
 
 
 def resource_of(path: str, headers: Headers | None = None) -> Resource:
-    """The kind of thing under a path. The name decides; the Accept header only where the name says nothing.
+    """The kind of thing under a path. The name decides; where it says nothing, the Accept header can make it data.
 
-    So a replay, which sees no headers, agrees with the live guard on all but pictures and styles without an extension.
+    Never more than that: a header that made an asset of a page would hide a collector from all that count pages. So a
+    picture without an image's name is data, which counts.
     """
     if path in NOTICES:
         return Resource.NOTICE
@@ -70,9 +73,7 @@ def resource_of(path: str, headers: Headers | None = None) -> Resource:
     if not dot and ASSET.match(path):
         return Resource.ASSET
     accept = b"" if headers is None else headers.raw.get(b"accept", b"")
-    if accept.startswith((b"image/", b"text/css")) and b"text/html" not in accept:
-        return Resource.ASSET
-    return Resource.DATA if accept.startswith(b"application/json") else Resource.PAGE
+    return Resource.DATA if accept.startswith(NO_PAGE) and b"text/html" not in accept else Resource.PAGE
 
 
 def object_of(path: str, query: str) -> str:
