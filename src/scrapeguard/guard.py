@@ -84,9 +84,8 @@ class ScrapeGuard:
         now, began = time.time_ns() // 1000, time.perf_counter_ns()
         parts, judge = self.parts, self.judge
         facts = parts.reader.read(scope, now)
-        notice = parts.notices.answer(facts)
-        if notice is not None:  # told to everybody, blocked or not: a refusal here would withdraw the notice
-            verdict, answer = NOTICE, notice
+        if parts.notices.covers(facts):  # told to everybody, blocked or not: a refusal would withdraw the notice
+            verdict, answer = NOTICE, parts.notices.answer(facts) or self.app
             self._later(judge.note(facts))
         else:
             verdict = await judge(facts)

@@ -35,11 +35,12 @@ def test_all_verdicts_on_real_files_are_those_of_googles_parser():
     assert different == []
 
 
-KEYS = st.sampled_from(
-    ["User-agent", "user-agent", "USERAGENT", "User agent", "Disallow", "disalow", "DISALLAW", "Allow", "allow"]
-    + ["Sitemap", "Crawl-delay", "Content-Signal", "Content-Usage", "Host", "", "Noindex", "Disallowed", "x"]
+MEANT = ["User-agent", "user-agent", "USERAGENT", "User agent", "Disallow", "disalow", "DISALLAW", "Allow", "allow"]
+NOT_MEANT = ["Sitemap", "Crawl-delay", "Content-Signal", "Content-Usage", "Host", "", "Noindex", "Disallowed", "x"]
+KEYS = st.sampled_from([*MEANT, *NOT_MEANT])
+AGENTS = st.sampled_from(
+    ["*", "* foo", "*foo", "FooBot", "foobot/1.0", "Foo Bar", "bar", "BAR_-", "bar_-x", "", "9bot"]
 )
-AGENTS = st.sampled_from(["*", "* foo", "*foo", "FooBot", "foobot/1.0", "Foo Bar", "bar", "BAR_-", "bar_-x", "", "9bot"])
 PATTERNS = st.text(st.sampled_from("/ab*$%4163.eéC$?=&#i ;:ツ"), max_size=9).map(lambda rest: "/" + rest)
 PATHS = st.text(st.sampled_from("/ab$%4163.eC?=&"), max_size=9).map(lambda rest: "/" + rest.lstrip("/"))
 VALUES = AGENTS | PATTERNS | st.sampled_from(["/index.html", "/a/index.htm", "*a", "$", "", "/", "/%62", "/%2f", "/%"])
@@ -54,11 +55,13 @@ LINES = st.builds(
 FILES = st.builds("{}{}".format, st.sampled_from(["", "\ufeff"]), st.lists(LINES, max_size=14).map("".join))
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(FILES, st.sampled_from(["FooBot", "foo", "bar", "BAR_-", "Other"]), PATHS)
 @example("User-agent: FooBot\nDisallow: /\nAllow: /a/index.html", "FooBot", "/a/")
 @example("User-agent: *\nDisallow: /\nUser-agent: FooBot", "FooBot", "/a")
 def test_verdicts_on_any_file_are_those_of_googles_parser(robots: str, token: str, path: str):
     if path == HOME:
         return
-    assert allowed(robots.encode(), token, path) is RobotsMatcher().is_allowed(robots, token, f"https://x.example{path}")
+    assert allowed(robots.encode(), token, path) is RobotsMatcher().is_allowed(
+        robots, token, f"https://x.example{path}"
+    )

@@ -159,7 +159,7 @@ class Replay:
         self._look(entry)
         status = entry.status or 0
         outcome = Outcome(status, entry.bytes or 0, entry.micros or 0, status not in (0, CLIENT_WENT_AWAY))
-        if parts.notices.answer(facts) is not None:
+        if parts.notices.covers(facts):
             verdict = NOTICE
             drive(judge.note(facts))
         else:
