@@ -28,8 +28,10 @@ def run(request: pytest.FixtureRequest, redis_servers: dict[str, RedisServer]) -
 
     async def whole(test: Callable[[Store], Awaitable[None]]) -> None:
         store = fresh()
-        await test(store)
-        await store.close()
+        try:
+            await test(store)
+        finally:
+            await store.close()
 
     return lambda test: asyncio.run(whole(test))
 
@@ -208,7 +210,10 @@ def items(numbers: list[int], family: str = "/item", at: float = 0, pause: float
         ([1, 2, 4, 5, 9], 4, 1),  # skips a little
         ([1, 3, 2, 4, 6, 5, 7], 4, 1),  # overtakes itself
         ([1, 2, 3, 2, 1, 3], 2, 1),  # looks again
-        ([1, 2, 3, 9], 0, 0),  # jumps
+        ([1, 2, 6], 2, 1),  # as wide as still goes
+        ([0, 4, 5], 2, 1),
+        ([1, 2, 7], 0, 0),  # jumps
+        ([0, 5, 6], 0, 0),
         ([1, 2, 3, 9, 10], 1, 1),
         ([5, 6, 7, 4], 0, 0),  # turns
         ([1, 2, 3, 2**53], 2, 1),  # a number too large is no step

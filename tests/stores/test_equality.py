@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from servers import RedisServer
-from traffic import OK, START, nothing, request
+from traffic import OK, SECOND, START, nothing, request
 
 from scrapeguard.model import Facts, Outcome, Plan, Rung, Store, Taken, Watch
 from scrapeguard.stores.memory import MemoryStore
@@ -36,76 +36,100 @@ WATCHES: tuple[Watch, ...] = (
     Watch("gaps", "gaps", 15, weight),
     Watch("gaps-of-all", "gaps", 4, weight, "network"),
     Watch("steps", "steps", 20, step),
-    Watch("steps-of-all", "steps", 7, step, "fingerprint"),
+    Watch("steps-of-all", "steps", 5, step, "fingerprint"),
     Watch("look", "distinct", 10, nothing),
     Watch("other", "count", 86_400, weight, "credential"),
 )
 PLANS = (Plan(WATCHES), Plan(WATCHES[::-2]))
+DAY = 86_400.0
 
 
 @dataclass(frozen=True)
-class Place:
-    subject: str
-    rung: Rung
-    seconds: int
-    at: float
+class Move:
+    """One event, told by how it differs from the one before, so that random moves make walks, rests and returns."""
+
+    pause: float
+    family: str
+    stride: int
+    address: str
+    fingerprint: str | None
+    weight: str
+    plan: int
+    late: bool
+    placed: tuple[str, Rung, int] | None
+
+    def request(self, at: float, number: int) -> Facts:
+        return request(at, f"{self.family}/{number}", self.address, self.fingerprint, self.weight)
 
 
-requests = st.builds(
-    request,
-    at=st.integers(0, 120_000).map(lambda ms: ms / 1000),
-    path=st.builds("{}/{}".format, st.sampled_from("abcdef"), st.integers(0, 40)),
-    address=st.sampled_from(("192.0.2.1", "192.0.2.2", "")),
-    fingerprint=st.sampled_from(("f", None)),
-    method=st.sampled_from(("0", "1", "1", "3", str(2**53))),
+SUBJECTS = ("address:192.0.2.1", "address:192.0.2.1", "network:192.0.2.0/24", "fingerprint:f")
+moves = st.builds(
+    Move,
+    pause=st.sampled_from((0, 0.1, 0.1, 0.3, 1, 1, 2.5, 4, 5, 5.1, 10, 15, 20, -0.2, -1, -10, DAY, DAY - 20)),
+    family=st.sampled_from("aaaaaabcdef"),
+    stride=st.sampled_from((1, 1, 1, 1, 2, 4, 5, 0, -1, -3, 20, 30)),
+    address=st.sampled_from(("192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2", "")),
+    fingerprint=st.sampled_from(("f", "f", None)),
+    weight=st.sampled_from(("1", "1", "1", "0", "3", str(2**53))),
+    plan=st.sampled_from((0, 0, 0, 0, 1)),
+    late=st.sampled_from((False, False, False, True)),
+    placed=st.sampled_from((False,) * 6 + (True,)).flatmap(
+        lambda yes: (
+            st.tuples(st.sampled_from(SUBJECTS), st.sampled_from(Rung), st.sampled_from((0, 1, 5, 10, 30)))
+            if yes
+            else st.none()
+        )
+    ),
 )
-places = st.builds(
-    Place,
-    st.sampled_from(("address:192.0.2.1", "address:192.0.2.1", "network:192.0.2.0/24", "fingerprint:f")),
-    st.sampled_from(Rung),
-    st.integers(0, 40),
-    st.floats(0, 120),
-)
-plans = st.sampled_from((0, 0, 0, 1))
-events = st.lists(st.tuples(requests | requests | requests | places, plans, st.booleans()), max_size=80)
 
 
-def _time(event: tuple[Facts | Place, int, bool]) -> float:
-    what = event[0]
-    return what.at if isinstance(what, Place) else (what.time - START) / 1e6
+async def same(memory: Store, redis: Store, traffic: list[Move]) -> None:
+    """Both stores answer each move alike."""
+    at, number = 0.0, 50
+    for move in traffic:
+        at, number = max(at + move.pause, 0), max(number + move.stride, 0)
+        answers = []
+        for store in (memory, redis):
+            if move.placed is not None:
+                subject, rung, seconds = move.placed
+                answers.append(await store.place(subject, rung, seconds, START + round(at * SECOND)))
+            facts, outcome = move.request(at, number), OK if move.late else None
+            answers.append(await store.observe(facts, PLANS[move.plan], outcome))
+        assert answers[: len(answers) // 2] == answers[len(answers) // 2 :]
 
 
-async def told(store: Store, what: Facts | Place, plan: Plan, late: bool) -> object:
-    if isinstance(what, Place):
-        return await store.place(what.subject, what.rung, what.seconds, START + round(what.at * 1e6))
-    return await store.observe(what, plan, OK if late else None)
+def compare(server: RedisServer, traffic: list[Move]) -> None:
+    async def whole() -> None:
+        server.command("FLUSHDB")
+        redis = RedisStore(server.url, budget=5.0, salt=b"s")
+        try:
+            await same(MemoryStore(salt=b"s"), redis, traffic)
+        finally:
+            await redis.close()
+
+    asyncio.run(whole())
 
 
-@given(st.one_of(events, events.map(lambda each: sorted(each, key=_time))))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_the_same_traffic_gets_the_same_answers(
-    redis_server: RedisServer, traffic: list[tuple[Facts | Place, int, bool]]
-) -> None:
-    async def compare() -> None:
-        redis_server.command("FLUSHDB")
-        memory, redis = MemoryStore(salt=b"s"), RedisStore(redis_server.url, budget=5.0, salt=b"s")
-        for what, plan, late in traffic:
-            one, other = await told(memory, what, PLANS[plan], late), await told(redis, what, PLANS[plan], late)
-            assert one == other
-        await redis.close()
-
-    asyncio.run(compare())
+@given(st.lists(moves, max_size=60))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+def test_the_same_traffic_gets_the_same_answers(redis_server: RedisServer, traffic: list[Move]) -> None:
+    compare(redis_server, traffic)
 
 
 def test_long_traffic_gets_the_same_answers(redis_server: RedisServer) -> None:
     """Enough requests for full bitmaps, halved moments and long walks, which short random traffic never reaches."""
-
-    async def compare() -> None:
-        memory, redis = MemoryStore(salt=b"s"), RedisStore(redis_server.url, budget=5.0, salt=b"s")
-        for i in range(3000):
-            at = i * 0.009 + (i * i % 17) * 0.001
-            what = request(at, f"f{i % 5}/{i // 5 if i % 3 else i * i % 101}", f"192.0.2.{i % 2}", "f", "1")
-            assert await memory.observe(what, PLANS[0]) == await redis.observe(what, PLANS[0])
-        await redis.close()
-
-    asyncio.run(compare())
+    traffic = [
+        Move(
+            pause=i % 13 * 0.002 - i % 5 * 0.001,
+            family="abcde"[i % 5],
+            stride=1 if i % 3 else i % 7 - 3,
+            address=f"192.0.2.{i % 2}",
+            fingerprint="f",
+            weight="1",
+            plan=0,
+            late=False,
+            placed=None,
+        )
+        for i in range(3000)
+    ]
+    compare(redis_server, traffic)

@@ -24,7 +24,7 @@ class Batch:
         self.keys: list[bytes] = []
         self.asks: list[bytes] = []
         self.waiting: list[tuple[asyncio.Future[Answers], int]] = []
-        self.timer = loop.call_later(budget, self.fail, f"no answer within {budget * 1000:.0f} ms")
+        self.timer = loop.call_later(budget, self.fail, late(budget))
 
     def add(self, keys: list[bytes], asks: list[bytes], future: asyncio.Future[Answers]) -> None:
         self.keys += keys
@@ -44,12 +44,12 @@ class Batch:
                 future.set_result(answers[at : at + count])
             at += count
 
-    def fail(self, reason: str) -> None:
-        """Tell everybody who still waits that there will be no answer."""
+    def fail(self, error: StoreUnavailable) -> None:
+        """Tell everybody who still waits, each by an error of his own, that there will be no answer."""
         self.timer.cancel()
         for future, _ in self.waiting:
             if not future.done():
-                future.set_exception(unavailable(reason))
+                future.set_exception(StoreUnavailable(error.message, error.hint))
 
 
 class Coalescer:
@@ -76,11 +76,12 @@ class Coalescer:
         batch.add(keys, asks, future)
         return future
 
-    def close(self) -> None:
-        """Send nothing more; whoever still waits is told."""
+    async def close(self) -> None:
+        """Send nothing more, tell those who wait for that, and see the batches under way home."""
         for batch in self._queue:
-            batch.fail("the store was closed")
+            batch.fail(unavailable("it was closed"))
         self._queue.clear()
+        await asyncio.gather(*self._flights)
 
     def _depart(self) -> None:
         self._called = False
@@ -99,10 +100,14 @@ class Coalescer:
         try:
             batch.answer(await self._send(batch.packing, batch.keys, batch.asks))
         except StoreUnavailable as error:
-            batch.fail(error.message)
+            batch.fail(error)
 
 
 def unavailable(reason: str) -> StoreUnavailable:
     return StoreUnavailable(
         f"The shared store did not answer: {reason}.", "Look at the server, or raise store.budget_ms."
     )
+
+
+def late(budget: float) -> StoreUnavailable:
+    return unavailable(f"nothing came within {budget * 1000:.0f} ms")

@@ -19,7 +19,7 @@ from redis.exceptions import NoScriptError, RedisError
 
 from scrapeguard.errors import ConfigError
 from scrapeguard.model import Facts, Outcome, Plan, Rung, Standing, Tally
-from scrapeguard.stores.batch import FLIGHTS, Answers, Coalescer, unavailable
+from scrapeguard.stores.batch import FLIGHTS, Answers, Coalescer, late, unavailable
 from scrapeguard.stores.counting import REMEMBERED, SECOND, Digest, standing
 from scrapeguard.stores.packing import Packing
 
@@ -81,9 +81,10 @@ class RedisStore:
         return await self._soon(self._introduction())
 
     async def close(self) -> None:
-        """Let go of the connections; whoever still waits is told."""
+        """Finish what is under way and let go of the connections."""
         if self._loop is not None:
-            self._coalescer.close()
+            await self._coalescer.close()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
             await self._client.aclose()
 
     def _connect(self) -> Redis:
@@ -164,5 +165,5 @@ class RedisStore:
         done, _ = await asyncio.wait({task}, timeout=self._budget)
         if not done:
             task.add_done_callback(lambda late: late.exception())  # heard, so that nobody calls it lost
-            raise unavailable(f"no answer within {self._budget * 1000:.0f} ms")
+            raise late(self._budget)
         return task.result()

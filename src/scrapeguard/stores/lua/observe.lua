@@ -104,15 +104,14 @@ function see.d(watch, kept, store, time, taken)
   if passed > 0 then
     there = passed == 1 and here or ''
     here = ''
-    store(watch.field .. '-', there)
+    if there ~= (kept[watch.at + 2] or '') then store(watch.field .. '-', there) end
   end
-  local known = has(here, taken, size)
-  if not known then
-    here, ones = with(here, taken, size), ones + 1
-    store(watch.field .. '+', here)
+  if not has(here, taken, size) then
+    ones = ones + 1
     if has(there, taken, size) then only = only - 1 end
+    store(watch.field .. '+', with(here, taken, size))
+    store(watch.field, pack('>i8i8i8', start, ones, only))
   end
-  if passed > 0 or not known then store(watch.field, pack('>i8i8i8', start, ones, only)) end
   return ones, only, elapsed
 end
 
