@@ -26,7 +26,9 @@ class Policy:
     challenge_seconds: int = 900
     tarpit_seconds: int = 900
     block_seconds: int = 900
-    strikes: int = 6  # put on a rung so often within a day: the next time it is a block
+    strikes: int = (
+        6  # put on a rung so often within a day: the next time it is a block, if the score is over `throttle`
+    )
 
     def __post_init__(self) -> None:
         used = [score for score in (self.throttle, self.challenge, self.tarpit, self.block) if score]
@@ -53,7 +55,9 @@ class Policy:
         """The verdict on one request at `now` (microseconds).
 
         Only enforced signals can impose; `intended` says what observed ones would have added. A standing
-        that has not expired holds until it does, and is never lowered by a request without signals.
+        that has not expired holds until it does, and is never lowered by a request without signals. Repetition
+        turns a milder rung into a block, but not where the score just reaches the first threshold: somebody who
+        is only fast, or only reads much, is slowed down as often as need be, and no more.
         """
         standing = tally.standing
         if not signals and standing.until <= now:
@@ -61,7 +65,7 @@ class Policy:
         score = sum(signal.weight for signal in signals if signal.mode == "enforce")
         rung = self.rung(score)
         intended = self.rung(sum(signal.weight for signal in signals))
-        if rung is not Rung.ALLOW and standing.strikes >= self.strikes > 0:
+        if score > self.throttle and standing.strikes >= self.strikes > 0:
             rung = Rung.BLOCK
         held = standing.until > now and standing.rung >= rung and standing.rung is not Rung.ALLOW
         if held:

@@ -17,7 +17,7 @@ class Declared:
     mode: Mode = "enforce"
     weight: int = 1
     heavy: int = 5  # the weight past the limit
-    limit: int = 15  # different pages and data objects in an hour
+    limit: int = 12  # different pages and data objects in an hour
 
     def watches(self) -> tuple[Watch, ...]:
         return (TAKEN, ASSETS, ROBOTS_TXT)

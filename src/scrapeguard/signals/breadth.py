@@ -25,7 +25,7 @@ class Breadth:
     heavy_limit: int = 240  # in an hour
     fast_limit: int = 120  # in the shorter window
     fast_window: int = 600  # seconds
-    each: int = 10  # more objects for every further browser behind the address
+    each: int = 20  # more objects for every further browser behind the address
     data: int = 1000  # different data paths in an hour that pages asked for
     machines: int = 1200  # in an hour, for a known crawler, a reader, a preview or a monitor
 

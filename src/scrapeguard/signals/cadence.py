@@ -22,7 +22,7 @@ class Cadence:
     spread: int = 30  # per cent of the mean
     heavy: int = 2  # the weight of a spread of at most `heavy_spread`
     heavy_spread: int = 10
-    gaps: int = 20  # at least so many intervals
+    gaps: int = 30  # at least so many intervals; of fewer, chance makes some look regular
     distinct: int = 20  # between at least so many different objects in an hour
     window: int = 900  # seconds; a longer pause is no interval
 

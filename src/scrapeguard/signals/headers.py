@@ -63,22 +63,24 @@ def _navigation(facts: Facts, name: str, accept: bytes, raw: dict[bytes, bytes])
 
 
 def _fetch_metadata(facts: Facts, agent: Agent, raw: dict[bytes, bytes]) -> list[Oddity]:
-    site, mode = raw.get(b"sec-fetch-site"), raw.get(b"sec-fetch-mode")
-    if site is None and mode is None:
-        if not _secure(facts, raw):
-            return []
-        found = [(2, f"no Sec-Fetch-*, which {agent.name} sends since version {FETCH_SINCE[agent.name]}")]
-        if b"sec-ch-ua" not in raw and (agent.version or 0) >= HINTS_SINCE.get(agent.name, 1_000_000):
-            found.append((1, "no Sec-CH-UA"))
-        return found
-    user = raw.get(b"sec-fetch-user", b"?1")
-    impossible = (
+    """What a browser of this version sends where the page is secure, and how its values go together."""
+    site, mode, user = raw.get(b"sec-fetch-site"), raw.get(b"sec-fetch-mode"), raw.get(b"sec-fetch-user")
+    absent = site is None and mode is None
+    if absent and not _secure(facts, raw):
+        return []
+    found: list[Oddity] = []
+    if absent:
+        found.append((2, f"no Sec-Fetch-*, which {agent.name} sends since version {FETCH_SINCE[agent.name]}"))
+    elif (
         site not in SITES
-        or user != b"?1"
+        or user not in (None, b"?1")
+        or (user is not None and mode != b"navigate")
         or (mode == b"navigate" and raw.get(b"sec-fetch-dest") == b"empty")
-        or (b"sec-fetch-user" in raw and mode != b"navigate")
-    )
-    return [(3, "Sec-Fetch-* values that cannot be")] if impossible else []
+    ):
+        found.append((3, "Sec-Fetch-* values that cannot be"))
+    if b"sec-ch-ua" not in raw and (agent.version or 0) >= HINTS_SINCE.get(agent.name, 1_000_000):
+        found.append((1, "no Sec-CH-UA"))
+    return found
 
 
 def _secure(facts: Facts, raw: dict[bytes, bytes]) -> bool:
@@ -94,7 +96,7 @@ class HeadersOdd:
     most: int = 3  # the weight is the sum of the points, but at most this
     impossible: int = 4  # points that no browser gathers
     heavy: int = 5  # the weight of an impossible browser that collects
-    limit: int = 15  # different pages and data objects in an hour
+    limit: int = 12  # different pages and data objects in an hour
 
     def watches(self) -> tuple[Watch, ...]:
         return (TAKEN,)

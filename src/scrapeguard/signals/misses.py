@@ -1,7 +1,7 @@
 """Misses: asks mostly for what is not there.
 
 Sees: whoever guesses addresses or works through an old list. Answers 4xx count, for different objects; not 401, 403
-and 429, which are refusals, nor 408 and 425, which are accidents. 5xx do not count: an outage is not the visitors' fault.
+and 429, which are refusals, nor 408 and 425, which are accidents. An outage (5xx) is not the visitors' fault.
 Wrongs: people after a move of the site that broke its links; known crawlers would be the first (they remember old
 addresses for years), and are left out.
 """

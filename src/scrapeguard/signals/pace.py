@@ -21,7 +21,7 @@ class Pace:
     weight: int = 4
     limit: int = 120  # requests that are not assets
     window: int = 60  # seconds
-    each: int = 10  # more requests for every further browser behind the address
+    each: int = 20  # more requests for every further browser behind the address
     distinct: int = 20  # different objects in an hour; a client that asks for fewer is polling, not collecting
     flood: int = 600  # requests in the window that are too many even for the same object
 

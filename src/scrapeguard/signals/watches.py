@@ -34,8 +34,8 @@ def browser_of(facts: Facts) -> str | None:
     if facts.resource is not (Resource.PAGE if facts.has_assets is False else Resource.ASSET):
         return None
     cookies = facts.headers.raw.get(b"cookie") if facts.headers is not None else None
-    if cookies:
-        return cookies.decode("latin-1")
+    if cookies:  # browsers send the oldest first (RFC 6265 section 5.4), and that one changes least
+        return cookies.partition(b";")[0].decode("latin-1")
     return facts.credential or (facts.agent.raw if facts.agent else None)
 
 
