@@ -77,6 +77,8 @@ def test_a_request_that_comes_late_counts_into_the_present_bucket(run: Run) -> N
         plan = Plan((watch("count"), watch("distinct")))
         assert await feed(store, plan, [request(25, "/a"), request(14, "/b"), request(3, "/c")]) == (3, 3)
         assert await feed(store, plan, [request(25, "/a")]) == (4, 3)
+        assert await feed(store, plan, [request(35, "/d")]) == (3, 2)  # half of 4; half of 3, rounded down
+        assert await feed(store, plan, [request(28, "/d")]) == (6, 4)  # as at the beginning of that bucket
 
     run(test)
 

@@ -110,7 +110,7 @@ def compare(server: RedisServer, traffic: list[Move]) -> None:
     asyncio.run(whole())
 
 
-@given(st.lists(moves, max_size=60))
+@given(st.lists(moves, min_size=10, max_size=60))
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 def test_the_same_traffic_gets_the_same_answers(redis_server: RedisServer, traffic: list[Move]) -> None:
     compare(redis_server, traffic)
