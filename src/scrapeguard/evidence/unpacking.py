@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 NAME = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*){0,2}")
 MOST_FILES = 10_000
-MOST_BYTES = 1 << 30
+MOST_BYTES = 2_000_000_000  # below what would need another layout (zip64)
 MOST_SMALL = 16 << 20  # of a file that is read as a whole
 LONGEST_LINE = 65_536
 BLOCK = 1 << 20

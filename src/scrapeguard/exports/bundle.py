@@ -18,6 +18,7 @@ from scrapeguard.evidence.canonical import Json, canonical, digest
 from scrapeguard.evidence.incident import Incident
 from scrapeguard.evidence.incidents import LOOK_BACK, MINUTE, members
 from scrapeguard.evidence.signing import public_hex, public_pem, signer
+from scrapeguard.evidence.unpacking import MOST_BYTES, MOST_FILES
 from scrapeguard.exports import excerpt
 from scrapeguard.exports.container import BLOCK, pack
 from scrapeguard.exports.excerpt import Named
@@ -76,9 +77,18 @@ def _fill(directory: Path, incident: Incident, folder: Path, idle: int) -> str:
     _write(folder / "README.txt", about.encode())
     _write(folder / "keys/signer.pem", public_pem(key))
     manifest = _manifest(folder, found.id)
+    _refuse_too_large(folder)
     _write(folder / "manifest.json", manifest)
     _write(folder / "manifest.sig", key.sign(manifest))
     return public
+
+
+def _refuse_too_large(folder: Path) -> None:
+    """Raise EvidenceError for a bundle that the verifier would refuse to open."""
+    sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+    if sum(sizes) > MOST_BYTES or len(sizes) > MOST_FILES:
+        told = f"The bundle would have {len(sizes)} files and {sum(sizes)} bytes; the limits are {MOST_FILES}, {MOST_BYTES}."
+        raise EvidenceError(told, "A smaller --idle cuts what happened into shorter incidents.")
 
 
 def _copy(directory: Path, named: Named, folder: Path) -> Mapping[str, Any]:
