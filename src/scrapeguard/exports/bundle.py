@@ -87,7 +87,8 @@ def _refuse_too_large(folder: Path) -> None:
     """Raise EvidenceError for a bundle that the verifier would refuse to open."""
     sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
     if sum(sizes) > MOST_BYTES or len(sizes) > MOST_FILES:
-        told = f"The bundle would have {len(sizes)} files and {sum(sizes)} bytes; the limits are {MOST_FILES}, {MOST_BYTES}."
+        limits = f"the limits are {MOST_FILES} and {MOST_BYTES}"
+        told = f"The bundle would have {len(sizes)} files and {sum(sizes)} bytes; {limits}."
         raise EvidenceError(told, "A smaller --idle cuts what happened into shorter incidents.")
 
 
