@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from scrapeguard import config as configuration
 from scrapeguard import parts as building
 from scrapeguard.errors import ScrapeGuardError, StoreUnavailable
+from scrapeguard.evidence.keeper import Duty
 from scrapeguard.model import Facts, Mode, Outcome, Rung, Store, Tally, Verdict
 from scrapeguard.parts import Parts
 from scrapeguard.policy import Lists, Policy
@@ -68,12 +69,14 @@ class ScrapeGuard:
         self._source = config
         self._tasks: set[asyncio.Task[Any]] = set()
         self._started = False
+        self._duty: Duty | None = None
         self._use(building.build(configuration.load(config)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._started:  # with the first scope of any kind: not every server sends a lifespan
             self._started = True
             self._reload_on_hangup()
+            self._duty = building.keep(self.parts)
         if scope["type"] == "lifespan":
             await self._lifespan(scope, receive, send)
             return
@@ -108,6 +111,8 @@ class ScrapeGuard:
     async def close(self) -> None:
         """Finish what is under way, close the evidence and the store."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._duty is not None:
+            await asyncio.to_thread(self._duty.end)
         self.parts.evidence.close()
         await self.parts.store.close()
 

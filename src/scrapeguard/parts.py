@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from scrapeguard.config import Config
 from scrapeguard.errors import ConfigError
+from scrapeguard.evidence.keeper import Duty, KeeperSettings
 from scrapeguard.evidence.log import EvidenceLog, EvidenceSettings
 from scrapeguard.facts.networks import Networks
 from scrapeguard.facts.reader import FactsReader, FactsSettings
@@ -44,6 +45,7 @@ class Parts:
     notices: Notices
     responses: Responses
     evidence: EvidenceLog
+    keeper: KeeperSettings
 
 
 def build(config: Config) -> Parts:
@@ -61,6 +63,14 @@ def examine(config: Config) -> Parts:
     return _assemble(config, None)
 
 
+def keep(parts: Parts) -> Duty | None:
+    """Begin to keep the evidence, if this configuration has any and lets its workers do so."""
+    directory = parts.evidence.directory
+    if directory is None or not parts.keeper.run:
+        return None
+    return Duty(directory, parts.keeper, parts.evidence.event, parts.config.folder)
+
+
 def _activate(parts: Parts) -> Parts:
     parts.evidence.activate(parts.mode, parts.config, parts.notices.published())
     return parts
@@ -74,9 +84,10 @@ def _assemble(config: Config, old: Parts | None) -> Parts:
     reading, telling = config.section("facts", FactsSettings), config.section("notices", NoticeSettings)
     notices = Notices(telling, config.path, reading.traps)
     reader = FactsReader(reading, notices.forbidden)
-    responses = Responses(config.section("responses", ResponseSettings))
+    responses = Responses(config.section("responses", ResponseSettings), telling.contact, telling.terms_url)
     lists = Lists(Networks(listed.deny, "lists.deny"), Networks(listed.allow, "lists.allow"))
     storing, recording = config.section("store", StoreSettings), config.section("evidence", EvidenceSettings)
+    keeper = config.section("keeper", KeeperSettings)
     config.finish()
 
     if old is None:
@@ -84,7 +95,7 @@ def _assemble(config: Config, old: Parts | None) -> Parts:
         store = open_store(storing, evidence.event)
     else:
         evidence, store = old.evidence, old.store
-        for name, now in (("store", storing), ("evidence", recording)):
+        for name, now in (("store", storing), ("evidence", recording), ("keeper", keeper)):
             if now != old.config.known()[name]:
                 raise ConfigError(f"{config.source}: [{name}] has changed.", "That takes effect with a restart only.")
-    return Parts(config, guard.mode, reader, store, panel, policy, lists, notices, responses, evidence)
+    return Parts(config, guard.mode, reader, store, panel, policy, lists, notices, responses, evidence, keeper)

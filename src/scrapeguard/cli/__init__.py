@@ -10,11 +10,25 @@ from scrapeguard.cli.check import check
 from scrapeguard.cli.demo import demo
 from scrapeguard.cli.doctor import doctor
 from scrapeguard.cli.evidence import export, incidents, show, verify
+from scrapeguard.cli.keeper import fsck, keeper, keys
 from scrapeguard.cli.replay import replay
 from scrapeguard.errors import ScrapeGuardError
 from scrapeguard.version import __version__
 
-COMMANDS: tuple[click.Command, ...] = (demo, replay, incidents, show, export, verify, check, agent, doctor)
+COMMANDS: tuple[click.Command, ...] = (
+    demo,
+    replay,
+    incidents,
+    show,
+    export,
+    verify,
+    keeper,
+    fsck,
+    keys,
+    check,
+    agent,
+    doctor,
+)
 
 
 class Refusal(click.ClickException):

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from scrapeguard.errors import EvidenceError, FormatError
+from scrapeguard.errors import EvidenceError, FormatError, ScrapeGuardError
 from scrapeguard.evidence import keys, segment
+from scrapeguard.evidence.canonical import Json
 from scrapeguard.evidence.checkpoint import Signer, Verifier
 from scrapeguard.evidence.sequencer import Sequencer
 from scrapeguard.evidence.stamps import Authority, Witness, roots
@@ -24,7 +25,7 @@ log = logging.getLogger("scrapeguard.keeper")
 SECOND, DAY = 1_000_000, 86_400_000_000  # microseconds
 LOCK = "keeper.lock"
 
-Event = Callable[[str, dict[str, object]], None]
+Event = Callable[[str, dict[str, Json]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +63,11 @@ def elect(directory: Path) -> int | None:
 class Keeper:
     """Keeps one evidence directory. The caller holds the lock. Raises EvidenceError and FormatError."""
 
-    def __init__(self, directory: Path, settings: KeeperSettings, event: Event, now: int) -> None:
+    def __init__(self, directory: Path, settings: KeeperSettings, event: Event, now: int, base: Path = Path()) -> None:
         self.directory = directory
         self.settings = settings
         self._event = event
-        self._authorities = self._read_authorities()
+        self._authorities = _authorities(settings, base)
         self._witnesses = [_witness(text) for text in settings.witnesses]
         self._late: dict[str, int] = {}  # who did not answer -> since when
         self._stamped = -1  # size of the last stamped checkpoint
@@ -88,10 +89,13 @@ class Keeper:
             self._event("damage", {"file": name, "offset": self.sequencer.broken[name]})
         return len(leaves)
 
+    def fresh(self) -> bool:
+        """Whether there is somebody to anchor the newest checkpoint, and nobody has."""
+        return bool(self._authorities or self._witnesses) and self.sequencer.checkpoint.size != self._stamped
+
     def due(self, now: int) -> bool:
-        """Whether the newest checkpoint wants a stamp now."""
-        fresh = self.sequencer.checkpoint.size != self._stamped
-        wait = self.settings.stamp_seconds if fresh else self.settings.idle_stamp_seconds
+        """Whether the newest checkpoint wants to be anchored now."""
+        wait = self.settings.stamp_seconds if self.fresh() else self.settings.idle_stamp_seconds
         return bool(self._authorities or self._witnesses) and now - self._stamped_at >= wait * SECOND
 
     def anchor(self, now: int) -> int:
@@ -103,7 +107,7 @@ class Keeper:
             asked[witness.key.name] = partial(self._cosign, witness, path, seen)
         anchored = [name for name, ask in asked.items() if self._asked(name, now, ask)]
         if anchored:
-            self._event("anchor", {"by": anchored, "origin": self.sequencer.checkpoint.origin, "size": size})
+            self._event("anchor", {"by": tuple(anchored), "origin": self.sequencer.checkpoint.origin, "size": size})
             self._stamped = size
         self._stamped_at = now
         return len(anchored)
@@ -135,23 +139,45 @@ class Keeper:
     def _trusted(self) -> list[Verifier]:
         return [change.new for change in keys.history(self.directory)]
 
-    def _read_authorities(self) -> list[Authority]:
-        if self.settings.authorities and not self.settings.authority_roots:
-            raise EvidenceError(
-                "[keeper] names time-stamp authorities but no root to check them against.",
-                "Put the PEM files of their roots into authority_roots.",
-            )
-        found = roots([self.directory / path for path in self.settings.authority_roots])
-        return [Authority(url, found) for url in self.settings.authorities]
+
+class Duty:
+    """A thread that waits to be elected and then keeps, until it is ended."""
+
+    def __init__(self, directory: Path, settings: KeeperSettings, event: Event, base: Path) -> None:
+        self._directory = directory
+        self._settings = settings
+        self._event = event
+        self._base = base
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="scrapeguard-keeper", daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Take up what is left, anchor it, and give the lock away. Waits for at most the time an authority may take."""
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        lock: int | None = None
+        try:
+            lock = elect(self._directory)
+            while lock is None and not self._stop.wait(self._settings.checkpoint_seconds):
+                lock = elect(self._directory)
+            if lock is not None:
+                run(Keeper(self._directory, self._settings, self._event, _now(), self._base), self._stop)
+        except (OSError, ScrapeGuardError) as error:
+            log.error("nobody keeps the evidence in %s: %s", self._directory, error)
+        finally:
+            if lock is not None:
+                os.close(lock)
 
 
 def run(keeper: Keeper, stop: threading.Event) -> None:
     """Keep until `stop` is set; then take up what is left and anchor it once more."""
     while not stop.wait(keeper.settings.checkpoint_seconds):
         _round(keeper)
-    while keeper.sequence(_now()):
-        pass
-    if keeper.due(_now() + keeper.settings.idle_stamp_seconds * SECOND):
+    _round(keeper)
+    if keeper.fresh():
         keeper.anchor(_now())
 
 
@@ -172,3 +198,14 @@ def _now() -> int:
 def _witness(text: str) -> Witness:
     vkey, _, url = text.partition(" ")
     return Witness(url.strip(), Verifier.parse(vkey))
+
+
+def _authorities(settings: KeeperSettings, base: Path) -> list[Authority]:
+    """The authorities named in the settings; the paths of their roots are relative to `base`."""
+    if settings.authorities and not settings.authority_roots:
+        raise EvidenceError(
+            "[keeper] names time-stamp authorities but no root to check them against.",
+            "Put the PEM files of their roots into authority_roots.",
+        )
+    found = roots([base / path for path in settings.authority_roots])
+    return [Authority(url, found) for url in settings.authorities]

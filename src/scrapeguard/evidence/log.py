@@ -72,14 +72,14 @@ class EvidenceLog:
         """Record one request; `source` when it was read from a log (SHA-256 of the file, line number)."""
         if self.directory is None or not (self._every_request or record.odd(facts, verdict)):
             return
-        imported = 0 if source is None else _now()
+        imported = 0 if source is None else now()
         what, who = record.request(facts, verdict, outcome, self._force, source, imported)
         self._append("request", facts.time, what, who)
 
     def event(self, kind: str, fields: Mapping[str, Json]) -> None:
         """Record something that is no request. Raises TypeError for floats and the like: see canonical.py."""
         if self.directory is not None:
-            self._append(kind, _now(), canonical(fields))
+            self._append(kind, now(), canonical(fields))
 
     def activate(self, mode: Mode, config: Config, published: Mapping[str, bytes]) -> None:
         """Record that a configuration and its notices are in force from now on; their bytes are kept by digest."""
@@ -100,13 +100,13 @@ class EvidenceLog:
             self._keep()
         except OSError as error:
             self._failed(error)
-        now, self._active = _now(), active
+        moment, self._active = now(), active
         self._force = (digest(settings)[:SHORT], digest(canonical(notices).encode("ascii"))[:SHORT])
-        self._append("config.activated", now, canonical(active), calm=True)
+        self._append("config.activated", moment, canonical(active), calm=True)
         for name, data in published.items():
             if before.get(name) != notices[name]:
                 fields: dict[str, Json] = {"digest": notices[name], "name": name, "size": len(data)}
-                self._append("notice.published", now, canonical(fields), calm=True)
+                self._append("notice.published", moment, canonical(fields), calm=True)
 
     def close(self) -> None:
         """Write `close`, make everything durable. Safe to call twice; a later record opens a new segment."""
@@ -190,11 +190,11 @@ class EvidenceLog:
                 "previous": previous,
                 "segment": opened.name,
             }
-            opened.append("start", _now(), canonical(start))
+            opened.append("start", now(), canonical(start))
             for orphan in orphans:
-                opened.append("recovery", _now(), canonical(recovery.recover(orphan)))
+                opened.append("recovery", now(), canonical(recovery.recover(orphan)))
             if self._gap.count or self._gap.unsynced:
-                opened.append("gap", _now(), canonical(dict(values(self._gap))))
+                opened.append("gap", now(), canonical(dict(values(self._gap))))
         except OSError:
             segment.discard_if_empty(self.directory, opened)
             raise
@@ -210,7 +210,7 @@ class EvidenceLog:
         """End the open segment with a `close`, if it can still be written."""
         try:
             if self._segment is not None:
-                self._segment.append("close", _now(), canonical({"why": why}))
+                self._segment.append("close", now(), canonical({"why": why}))
         except OSError as error:
             log.error("the evidence segment %s could not be closed: %s", self._segment, error)
         self._segment = None
@@ -241,5 +241,6 @@ class EvidenceLog:
         self._gap.last = max(self._gap.last, time_us)
 
 
-def _now() -> int:
+def now() -> int:
+    """Microseconds since 1970, by this machine's clock."""
     return time.time_ns() // 1000
