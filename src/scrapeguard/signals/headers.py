@@ -19,11 +19,31 @@ from dataclasses import dataclass
 from scrapeguard.model import Agent, Facts, Headers, Mode, Resource, Seen, Signal, Watch
 from scrapeguard.signals.watches import TAKEN, of_page
 
-FETCH_SINCE = {"Chrome": 80, "Chrome Mobile": 80, "Edge": 80, "Edge Mobile": 80, "Opera": 67,
-               "Firefox": 90, "Firefox Mobile": 90, "Safari": 17, "Mobile Safari": 17}  # fmt: skip
-HINTS_SINCE = {"Chrome": 89, "Chrome Mobile": 89, "Edge": 89}
-NO_HINTS = frozenset({"Firefox", "Firefox Mobile", "Safari", "Mobile Safari"})
-UPGRADES = frozenset({"Chrome", "Chrome Mobile", "Edge", "Firefox", "Firefox Mobile"})
+NEVER = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """From which version on a browser sends what."""
+
+    fetch: int = NEVER  # Sec-Fetch-*
+    hints: int = NEVER  # Sec-CH-UA
+    upgrades: bool = True  # Upgrade-Insecure-Requests, for ten years
+    known: bool = True
+
+
+ENGINES = {
+    "Chrome": Engine(80, 89),
+    "Chrome Mobile": Engine(80, 89),
+    "Edge": Engine(80, 89),
+    "Firefox": Engine(90),
+    "Firefox Mobile": Engine(90),
+    "Safari": Engine(17, upgrades=False),
+    "Mobile Safari": Engine(17, upgrades=False),
+}
+OTHER = Engine(
+    upgrades=False, known=False
+)  # browsers inside apps, those of iOS, rare ones: nothing is expected of them
 SITES = (b"none", b"same-origin", b"same-site", b"cross-site")
 
 Oddity = tuple[int, str]
@@ -32,6 +52,8 @@ Oddity = tuple[int, str]
 def oddities(facts: Facts, agent: Agent, headers: Headers) -> list[Oddity]:
     """What does not fit, each with its points and in words."""
     raw = headers.raw
+    engine = ENGINES.get(agent.name, OTHER)
+    version = agent.version or 0
     found: list[Oddity] = []
     if b"accept-language" not in raw:
         found.append((2, "no Accept-Language"))
@@ -39,30 +61,31 @@ def oddities(facts: Facts, agent: Agent, headers: Headers) -> list[Oddity]:
     if accept is None:
         found.append((2, "no Accept"))
     elif facts.resource is Resource.PAGE and facts.method == "GET":
-        found += _navigation(facts, agent.name, accept, raw)
-    if (agent.version or 0) >= FETCH_SINCE.get(agent.name, 1_000_000):
-        found += _fetch_metadata(facts, agent, raw)
+        found += _navigation(facts, engine, accept, raw)
     hints = raw.get(b"sec-ch-ua")
-    if hints is not None and agent.name in NO_HINTS:
-        found.append((3, f"Sec-CH-UA, which {agent.name} does not send"))
-    elif hints and agent.name in HINTS_SINCE and b'v="%d"' % (agent.version or 0) not in hints:
-        found.append((3, "Sec-CH-UA names another version"))
+    if version >= engine.fetch:
+        found += _fetch_metadata(facts, raw, hints is None and version >= engine.hints)
+    if hints is not None and engine.known:
+        if engine.hints == NEVER:
+            found.append((3, f"Sec-CH-UA, which {agent.name} does not send"))
+        elif f'v="{version}"'.encode() not in hints:
+            found.append((3, "Sec-CH-UA names another version"))
     return found
 
 
-def _navigation(facts: Facts, name: str, accept: bytes, raw: dict[bytes, bytes]) -> list[Oddity]:
+def _navigation(facts: Facts, engine: Engine, accept: bytes, raw: dict[bytes, bytes]) -> list[Oddity]:
     """What a browser sends when it opens a page; not when a script or an element of a page asks for one."""
     if raw.get(b"sec-fetch-mode", b"navigate") != b"navigate" or of_page(facts):
         return []
     found: list[Oddity] = []
     if accept == b"*/*":
         found.append((1, "a page asked for with Accept: */*"))
-    if name in UPGRADES and b"upgrade-insecure-requests" not in raw:
+    if engine.upgrades and b"upgrade-insecure-requests" not in raw:
         found.append((1, "a page without Upgrade-Insecure-Requests"))
     return found
 
 
-def _fetch_metadata(facts: Facts, agent: Agent, raw: dict[bytes, bytes]) -> list[Oddity]:
+def _fetch_metadata(facts: Facts, raw: dict[bytes, bytes], hintless: bool) -> list[Oddity]:
     """What a browser of this version sends where the page is secure, and how its values go together."""
     site, mode, user = raw.get(b"sec-fetch-site"), raw.get(b"sec-fetch-mode"), raw.get(b"sec-fetch-user")
     absent = site is None and mode is None
@@ -70,7 +93,7 @@ def _fetch_metadata(facts: Facts, agent: Agent, raw: dict[bytes, bytes]) -> list
         return []
     found: list[Oddity] = []
     if absent:
-        found.append((2, f"no Sec-Fetch-*, which {agent.name} sends since version {FETCH_SINCE[agent.name]}"))
+        found.append((2, "no Sec-Fetch-*, which this version sends"))
     elif (
         site not in SITES
         or user not in (None, b"?1")
@@ -78,8 +101,8 @@ def _fetch_metadata(facts: Facts, agent: Agent, raw: dict[bytes, bytes]) -> list
         or (mode == b"navigate" and raw.get(b"sec-fetch-dest") == b"empty")
     ):
         found.append((3, "Sec-Fetch-* values that cannot be"))
-    if b"sec-ch-ua" not in raw and (agent.version or 0) >= HINTS_SINCE.get(agent.name, 1_000_000):
-        found.append((1, "no Sec-CH-UA"))
+    if hintless:
+        found.append((1, "no Sec-CH-UA, which this version sends"))
     return found
 
 
