@@ -1,21 +1,36 @@
-"""The answers given instead of the site's own, one for each rung that has one."""
+"""What is answered instead of the site, one answer for each rung that has one. To add one: its file and its entry."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
 from scrapeguard.model import Facts, Rung, Verdict
+from scrapeguard.responses.block import block
+from scrapeguard.responses.preferences import Language
+from scrapeguard.responses.refusal import House
+from scrapeguard.responses.throttle import throttle
+
+ANSWERS: dict[Rung, Callable[[House, Verdict, Facts], ASGIApp]] = {
+    Rung.THROTTLE: throttle,
+    Rung.BLOCK: block,
+}  # a rung that is not here is answered like the next milder one that is
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseSettings:
     """[responses]"""
 
+    site: str = ""  # the name of the site, on top of the page
+    language: Language = "en"  # of the page, for whoever reads none of ours
+
 
 class Responses:
-    def __init__(self, settings: ResponseSettings) -> None:
-        self.settings = settings
+    """`answer` gives the ASGI app for a verdict above ALLOW. `terms` is a URL or a path; both may be empty."""
+
+    def __init__(self, settings: ResponseSettings, contact: str, terms: str) -> None:
+        self._house = House.of(settings.site, contact, terms, settings.language)
 
     def answer(self, verdict: Verdict, facts: Facts) -> ASGIApp:
-        return PlainTextResponse("refused", 429 if verdict.rung is Rung.THROTTLE else 403)
+        rung = max(rung for rung in ANSWERS if rung <= max(verdict.rung, Rung.THROTTLE))
+        return ANSWERS[rung](self._house, verdict, facts)
