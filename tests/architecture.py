@@ -47,7 +47,7 @@ BROAD_EXCEPTS = {"guard.py": 1}  # an app without a lifespan may raise anything 
 BASES = {"Exception", "Enum", "IntEnum", "StrEnum", "Protocol", "NamedTuple", "click.ClickException"}
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base", "core"}
 MODULE_LINES, FUNCTION_LINES = 250, 40
-REGISTRIES = ("signals", "responses", "notices", "stores", "doors/formats", "exports", "cli")
+REGISTRIES = ("signals", "responses", "notices", "stores", "doors/formats", "cli")
 
 
 @dataclass(frozen=True)
@@ -149,21 +149,34 @@ def standalone(modules: list[Module]) -> Iterator[str]:
                     yield f"{module.path}:{line} imports {name}; it stands alone"
 
 
-def registries(modules: list[Module]) -> Iterator[str]:
-    """What can be extended is a folder: its __init__ leads to every file in it."""
+def uses(modules: list[Module]) -> dict[str, set[str]]:
+    """By module, the modules of ours that it imports."""
     files = {module.name for module in modules}
-    imports = {
+    return {
         module.name: {name if name in files else name.rpartition(".")[0] for _, name in module.imports()}
         for module in modules
     }
+
+
+def registries(modules: list[Module]) -> Iterator[str]:
+    """What can be extended is a folder: its __init__ leads to every file in it."""
+    used = uses(modules)
     for folder in REGISTRIES:
         package = "scrapeguard." + folder.replace("/", ".")
         reached, ahead = set[str](), {package}
         while ahead:
             reached |= ahead
-            ahead = {name for at in ahead for name in imports.get(at, ()) if name.startswith(package + ".")} - reached
-        beside = {name for name in files if name.startswith(package + ".")}
+            ahead = {name for at in ahead for name in used.get(at, ()) if name.startswith(package + ".")} - reached
+        beside = {name for name in used if name.startswith(package + ".")}
         yield from (f"{name} is not registered in {folder}/__init__.py" for name in sorted(beside - reached))
+
+
+def orphans(modules: list[Module]) -> Iterator[str]:
+    """Nothing lies about unused."""
+    wanted = {name for at, names in uses(modules).items() for name in names if name != at}
+    for module in modules:
+        if module.name not in wanted and not module.path.endswith("__init__.py"):
+            yield f"{module.path} is imported by nobody"
 
 
 def late_imports(modules: list[Module]) -> Iterator[str]:
@@ -233,6 +246,7 @@ RULES: tuple[Callable[[list[Module]], Iterator[str]], ...] = (
     purity,
     standalone,
     registries,
+    orphans,
     late_imports,
     sizes,
     sentences,

@@ -45,6 +45,7 @@ PLANTS = {  # what is appended to a file (or makes a new one), the rule it break
     "an unregistered detector": ("signals/planted.py", '"""Planted."""', "registries", "is not registered"),
     "an unregistered response": ("responses/planted.py", '"""Planted."""', "registries", "is not registered"),
     "an unregistered command": ("cli/planted.py", '"""Planted."""', "registries", "is not registered"),
+    "an export that nobody offers": ("exports/planted.py", '"""Planted."""', "orphans", "is imported by nobody"),
     "an import inside a function": ("policy.py", "def f():\n    import math", "late_imports", "inside f()"),
     "a long module": ("policy.py", "\n" * 250, "sizes", "the limit is 250"),
     "a long function": ("policy.py", "def f():\n" + "    pass\n" * 40, "sizes", "f() has 41 lines; the limit is 40"),
