@@ -12,6 +12,7 @@ from starlette.types import Message
 
 from scrapeguard.config import load
 from scrapeguard.errors import ConfigError
+from scrapeguard.facts.agent import catalogue
 from scrapeguard.model import Agent
 from scrapeguard.notices import Notices, NoticeSettings
 from scrapeguard.notices.robots import MAX_BYTES
@@ -73,6 +74,14 @@ def test_our_file_says_what_is_reserved_to_googles_parser_and_to_protego():
     assert google.content_signal == {"ai_train": False, "ai_input": None, "search": True}
     assert "# Terms of use: https://shop.example/terms\n" in text
     assert "# Contact for operators of robots: mailto:data@shop.example\n" in text
+
+
+def test_our_file_forbids_every_crawler_known_to_train_or_to_sell():
+    notices = Notices(NoticeSettings(), Path)
+    for crawler in catalogue().crawlers:
+        forbidden = notices.forbidden(None, robot(crawler.token), "/item/7")
+        takes = crawler.purpose.startswith(("training", "data for sale", "structured data", "an open archive"))
+        assert bool(forbidden) is takes, crawler.token
 
 
 def test_our_file_leaves_out_what_is_not_set():

@@ -12,6 +12,7 @@ from scrapeguard.cli.doctor import doctor
 from scrapeguard.cli.evidence import export, incidents, show, verify
 from scrapeguard.cli.keeper import fsck, keeper, keys
 from scrapeguard.cli.replay import replay
+from scrapeguard.cli.robots import robots
 from scrapeguard.errors import ScrapeGuardError
 from scrapeguard.version import __version__
 
@@ -26,6 +27,7 @@ COMMANDS: tuple[click.Command, ...] = (
     fsck,
     keys,
     check,
+    robots,
     agent,
     doctor,
 )
