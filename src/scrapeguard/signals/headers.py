@@ -5,9 +5,9 @@ Sees: scripts with a browser's agent whose other headers do not fit it. Each odd
     2  no Accept-Language at all                       2  no Accept at all; 1 when a page is asked for with "*/*"
     1  a page without Upgrade-Insecure-Requests        2  secure, and no Sec-Fetch-* (Chrome 80, Firefox 90, Safari 17)
     1  secure, and no Sec-CH-UA (Chrome, Edge 89)      3  Sec-CH-UA of Firefox or Safari, or of another version
-    3  Sec-Fetch-* values that cannot be, together
+    4  Sec-Fetch-* values that do not exist            2  Sec-Fetch-User where nobody opened a page
 
-The versions are those of MDN's browser-compat-data; the combinations those of the Fetch Metadata specification.
+The versions are those of MDN's browser-compat-data; the values those of the Fetch Metadata specification.
 Browsers send Sec-* only where the page is secure: https, or http on the machine itself. A client that is connected
 directly and accepts Brotli says so too. Accept-Encoding is not looked at otherwise, since proxies rewrite it.
 Wrongs: a browser that plays another one for privacy; a company proxy that strips headers. So the weight is at most
@@ -44,7 +44,7 @@ ENGINES = {
 OTHER = Engine(
     upgrades=False, known=False
 )  # browsers inside apps, those of iOS, rare ones: nothing is expected of them
-SITES = (b"none", b"same-origin", b"same-site", b"cross-site")
+SITES = (None, b"none", b"same-origin", b"same-site", b"cross-site")
 
 Oddity = tuple[int, str]
 
@@ -75,12 +75,15 @@ def oddities(facts: Facts, agent: Agent, headers: Headers) -> list[Oddity]:
 
 def _navigation(facts: Facts, engine: Engine, accept: bytes, raw: dict[bytes, bytes]) -> list[Oddity]:
     """What a browser sends when it opens a page; not when a script or an element of a page asks for one."""
-    if raw.get(b"sec-fetch-mode", b"navigate") != b"navigate" or of_page(facts):
+    if raw.get(b"sec-fetch-mode", b"navigate") != b"navigate":
+        return []
+    anything = accept == b"*/*"
+    if anything and of_page(facts):
         return []
     found: list[Oddity] = []
-    if accept == b"*/*":
+    if anything:
         found.append((1, "a page asked for with Accept: */*"))
-    if engine.upgrades and b"upgrade-insecure-requests" not in raw:
+    if engine.upgrades and b"upgrade-insecure-requests" not in raw and (anything or b"text/html" in accept):
         found.append((1, "a page without Upgrade-Insecure-Requests"))
     return found
 
@@ -94,13 +97,10 @@ def _fetch_metadata(facts: Facts, raw: dict[bytes, bytes], hintless: bool) -> li
     found: list[Oddity] = []
     if absent:
         found.append((2, "no Sec-Fetch-*, which this version sends"))
-    elif (
-        site not in SITES
-        or user not in (None, b"?1")
-        or (user is not None and mode != b"navigate")
-        or (mode == b"navigate" and raw.get(b"sec-fetch-dest") == b"empty")
-    ):
-        found.append((3, "Sec-Fetch-* values that cannot be"))
+    elif site not in SITES or user not in (None, b"?1"):
+        found.append((4, "Sec-Fetch-* values that do not exist"))
+    elif user is not None and mode != b"navigate":
+        found.append((2, "Sec-Fetch-User where nobody opened a page"))
     if hintless:
         found.append((1, "no Sec-CH-UA, which this version sends"))
     return found

@@ -1,0 +1,116 @@
+"""Each detector at the edges of its limits: silent at the limit, heard beyond it, without an opinion on None."""
+
+from dataclasses import replace
+
+import pytest
+from building import agent, client, facts
+
+from scrapeguard.model import AgentKind, Detector, Facts, Gaps, Headers, Resource, Seen, Steps
+from scrapeguard.signals import DETECTORS
+from scrapeguard.signals.agent import Declared
+from scrapeguard.signals.assets import Assets
+from scrapeguard.signals.breadth import Breadth
+from scrapeguard.signals.cadence import Cadence
+from scrapeguard.signals.misses import Misses
+from scrapeguard.signals.pace import Pace
+from scrapeguard.signals.robots import Robots
+from scrapeguard.signals.sequence import Sequence
+from scrapeguard.signals.trap import Trap
+
+PERSON = facts()
+
+
+def by(kind: AgentKind, raw: str = "tool/1.0", operator: str = "", forbidden: str = "") -> Facts:
+    """A request of an agent of this kind."""
+    return replace(facts(forbidden=forbidden), agent=replace(agent(raw, kind), operator=operator, name="tool"))
+
+
+EDGES = {  # name: (detector, facts, silent with, heard with, weight then)
+    "pace": (Pace(), PERSON, (120, 20, 0, 1), (121, 20, 0, 1), 4),
+    "pace, of two browsers": (Pace(), PERSON, (120, 99, 0, 2), (121, 99, 0, 2), 4),
+    "pace, of an office": (Pace(), PERSON, (680, 99, 0, 30), (681, 99, 0, 30), 4),
+    "pace, of a crowd that is not believed": (Pace(), PERSON, (720, 99, 0, 900), (721, 99, 0, 900), 4),
+    "pace, of a poll": (Pace(), PERSON, (600, 10, 9, 1), (601, 10, 9, 1), 4),
+    "breadth": (Breadth(), PERSON, (100, 100, 100, 1), (101, 100, 0, 1), 2),
+    "breadth, fast": (Breadth(), PERSON, (100, 120, 0, 1), (121, 121, 0, 1), 4),
+    "breadth, of data that pages ask for": (Breadth(), PERSON, (0, 0, 100, 1), (0, 0, 101, 1), 2),
+    "breadth, of much of it": (Breadth(), PERSON, (0, 0, 100, 1), (0, 0, 1001, 1), 4),
+    "breadth, of an office": (Breadth(), PERSON, (660, 99, 0, 30), (661, 99, 0, 30), 2),
+    "breadth, heavy": (Breadth(), PERSON, (100, 0, 0, 1), (241, 120, 0, 1), 4),
+    "breadth, of a search engine": (Breadth(), by("crawler", operator="Google"), (1200, 900, 0, 1), (1201, 9, 0, 1), 4),
+    "breadth, of a preview": (Breadth(), by("preview"), (1200, 900, 0, 1), (1201, 900, 0, 1), 4),
+    "breadth, of a crawler nobody knows": (Breadth(), by("crawler"), (100, 100, 0, 1), (101, 100, 0, 1), 2),
+    "sequence": (Sequence(), PERSON, (Steps(25, 1, "x"),), (Steps(26, 1, "x"),), 2),
+    "cadence": (Cadence(), PERSON, (Gaps(40, 1000, 310), 20), (Gaps(40, 1000, 300), 20), 1),
+    "cadence, fixed": (Cadence(), PERSON, (Gaps(29, 1000, 0), 20), (Gaps(30, 1000, 100), 20), 2),
+    "cadence, of a page that reloads": (Cadence(), PERSON, (Gaps(40, 1000, 0), 19), (Gaps(40, 1000, 0), 20), 2),
+    "cadence, of one instant": (Cadence(), PERSON, (Gaps(40, 0, 0), 40), (Gaps(40, 1, 0), 40), 2),
+    "robots": (Robots(), by("crawler", forbidden="/x"), (None, 1), (4, 0), 2),
+    "robots, again and again": (Robots(), by("crawler", forbidden="/x"), (None, 0), (5, 0), 4),
+    "robots, allowed": (Robots(), by("crawler"), (9, 1), (None, 0), None),
+    "robots, a browser that read it": (Robots(), facts(forbidden="/x"), (4, 1), (5, 1), 2),
+    "robots, a browser that did not": (Robots(), facts(forbidden="/x"), (900, 0), (900, 0), None),
+    "robots, an agent nobody knows": (Robots(), by("unknown", forbidden="/x"), (None, 0), (5, 0), 2),
+    "robots, no agent at all": (Robots(), by("unknown", "", forbidden="/x"), (None, 0), (5, 0), 4),
+    "trap": (Trap(), PERSON, (0,), (1,), 2),
+    "trap, twice": (Trap(), PERSON, (0,), (2,), 4),
+    "agent": (Declared(), by("browser"), (900, 0, 0), (900, 0, 0), None),
+    "agent, of a known crawler": (Declared(), by("crawler", operator="Google"), (900, 0, 0), (None, 0, 0), None),
+    "agent, of a crawler nobody knows": (Declared(), by("crawler"), (900, 0, 1), (12, 0, 0), 1),
+    "agent, of an app": (Declared(), by("app"), (900, 0, 0), (900, 0, 0), None),
+    "agent, of something nobody knows": (Declared(), by("unknown"), (13, 1, 0), (13, 0, 0), 5),
+    "misses": (Misses(), PERSON, (12, 12), (13, 26), 2),
+    "misses, among what was there": (Misses(), PERSON, (13, 27), (13, 13), 2),
+    "misses, many": (Misses(), PERSON, (12, 12), (41, 50), 4),
+    "misses, of a search engine": (Misses(), by("crawler", operator="Google"), (900, 900), (900, 900), None),
+    "assets": (Assets(), PERSON, (30, 0, 0), (31, 0, 0), 2),
+    "assets, a few": (Assets(), PERSON, (40, 0, 4), (41, 0, 4), 2),
+    "assets, data as well": (Assets(), PERSON, (10, 20, 0), (10, 21, 0), 2),
+    "assets, where the site has none": (Assets(), replace(PERSON, has_assets=False), (99, 0, 0), (99, 0, 0), None),
+    "assets, where nobody knows": (Assets(), replace(PERSON, has_assets=None), (99, 0, 0), (99, 0, 0), None),
+    "assets, of no browser": (Assets(), by("library"), (99, 0, 0), (99, 0, 0), None),
+}
+
+
+@pytest.mark.parametrize("name", EDGES)
+def test_silent_at_the_limit_and_heard_beyond(name: str) -> None:
+    detector, request, at, beyond, weight = EDGES[name]
+    assert detector.detect(request, at) is None
+    signal = detector.detect(request, beyond)
+    if weight is None:
+        assert signal is None
+    else:
+        assert signal is not None
+        assert (signal.weight, signal.detector) == (weight, name.partition(",")[0])
+        assert str(signal.seen) in signal.reason or signal.detector == "agent"
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_nothing_is_said_where_nothing_is_known(name: str) -> None:
+    """A store that is gone, a subject that cannot be told, a door that sees neither agent nor headers."""
+    detector: Detector = DETECTORS[name]()
+    blind = replace(PERSON, agent=None, headers=None, referer=None, forbidden=None, has_assets=None)
+    nothing: tuple[Seen, ...] = (None,) * len(detector.watches())
+    for request in (blind, replace(blind, client=client("")), replace(PERSON, headers=None)):
+        assert detector.detect(request, nothing) is None
+
+
+def test_a_tool_is_named_at_once_and_heavy_once_it_collects() -> None:
+    for raw in ("curl/8.5.0", ""):
+        request = by("library" if raw else "unknown", raw)
+        weights = [signal.weight for n in (1, 12, 13) if (signal := Declared().detect(request, (n, 0, 0)))]
+        assert weights == [1, 1, 5]
+
+
+def test_a_client_with_a_key_is_not_told_off_by_robots_txt() -> None:
+    request = replace(by("library", forbidden="/api/"), credential="3f9a")
+    assert Robots().detect(request, (900, 1)) is None
+
+
+def test_fetching_ahead_is_no_trap() -> None:
+    take = Trap().watches()[0].take
+    trapped = facts(path="/trap/1", trapped=True)
+    ahead = [(b"sec-purpose", b"prefetch;prerender"), (b"purpose", b"prefetch"), (b"x-moz", b"prefetch")]
+    assert take(trapped) == "/trap/1"
+    assert [take(replace(trapped, headers=Headers([pair]))) for pair in ahead] == [None] * 3
+    assert take(facts(path="/item/1", resource=Resource.PAGE)) is None
