@@ -245,6 +245,26 @@ def test_steps_follow_four_families_and_forget_the_one_touched_first(run: Run) -
     run(test)
 
 
+def test_of_two_equal_walks_the_one_touched_last_is_told(run: Run) -> None:
+    async def test(store: Store) -> None:
+        plan = Plan((watch("steps"),))
+        await feed(store, plan, items([10, 12, 14], "/a") + items([1, 2, 3], "/b"))
+        assert await feed(store, plan, [request(1)]) == (Steps(2, 1, ""),)
+        await feed(store, plan, items([14], "/a"))
+        assert await feed(store, plan, [request(1)]) == (Steps(2, 2, ""),)
+
+    run(test)
+
+
+def test_a_late_request_does_not_age_a_walk(run: Run) -> None:
+    async def test(store: Store) -> None:
+        plan = Plan((watch("steps"),))
+        await feed(store, plan, [request(9, "/item/1"), request(9, "/item/2"), request(1, "/item/3")])
+        assert await feed(store, plan, [request(18, "/item/4")]) == (Steps(3, 1, "/item"),)
+
+    run(test)
+
+
 def test_a_rest_longer_than_the_window_ends_a_walk(run: Run) -> None:
     async def test(store: Store) -> None:
         plan = Plan((watch("steps"),))

@@ -1,6 +1,7 @@
 """What only the Redis store promises: names, lifetimes, round trips, one salt, and refusals that say why."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -9,7 +10,7 @@ from traffic import SECOND, START, feed, request, watch
 
 from scrapeguard.errors import ConfigError, StoreUnavailable
 from scrapeguard.model import Plan, Rung, Seen, Standing
-from scrapeguard.stores import StoreSettings, open_store
+from scrapeguard.stores import StoreSettings, about, open_store
 from scrapeguard.stores.redis import RedisStore
 
 PLAN = Plan((
@@ -89,6 +90,17 @@ def test_counting_does_not_shorten_the_life_of_strikes_nor_placing_that_of_count
     assert ttl(redis_server, "sg:{address:192.0.2.8}") > 19 * 86_400
 
 
+def test_a_return_to_a_known_object_prolongs_the_life_of_a_key(redis_server: RedisServer) -> None:
+    async def story(store: RedisStore) -> None:
+        plan = Plan((watch("distinct"),))
+        await store.observe(request(), plan)
+        redis_server.command("EXPIRE", "sg:{address:192.0.2.7}", 5)
+        await store.observe(request(), plan)
+
+    drive(redis_server, story)
+    assert ttl(redis_server, "sg:{address:192.0.2.7}") >= 79
+
+
 def test_what_only_looks_writes_nothing(redis_server: RedisServer) -> None:
     async def story(store: RedisStore) -> None:
         await feed(store, Plan((watch("count", take=lambda facts: 0),)), [request()] * 3)
@@ -163,6 +175,21 @@ def test_workers_agree_again_after_the_server_lost_everything(redis_server: Redi
         await new.close()
 
     drive(redis_server, story, salt=None)
+
+
+def test_a_crowd_of_first_requests_asks_for_the_salt_once(redis_server: RedisServer) -> None:
+    async def story(store: RedisStore) -> None:
+        await asyncio.gather(*(store.observe(request(), PLAN) for _ in range(100)))
+
+    drive(redis_server, story, salt=None)
+    calls = redis_server.calls()
+    assert calls["get"] == 2  # a script that is not known is the other occasion
+    assert calls["evalsha"] == calls["eval"] == 1
+
+
+def test_a_server_says_who_it_is(redis_server: RedisServer) -> None:
+    said = asyncio.run(about(StoreSettings(redis_server.url)))
+    assert re.fullmatch(r"(redis|valkey) \d+\.\d+\.\d+ answers\.", said)
 
 
 def test_a_prefix_keeps_sites_apart(redis_server: RedisServer) -> None:

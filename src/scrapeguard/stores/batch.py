@@ -24,7 +24,7 @@ class Batch:
         self.keys: list[bytes] = []
         self.asks: list[bytes] = []
         self.waiting: list[tuple[asyncio.Future[Answers], int]] = []
-        self.timer = loop.call_later(budget, self.fail, late(budget))
+        self.timer = loop.call_later(budget, lambda: self.fail(late(budget)))
 
     def add(self, keys: list[bytes], asks: list[bytes], future: asyncio.Future[Answers]) -> None:
         self.keys += keys

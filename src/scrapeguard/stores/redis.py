@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
@@ -24,8 +24,11 @@ from scrapeguard.stores.counting import REMEMBERED, SECOND, Digest, standing
 from scrapeguard.stores.packing import Packing
 
 CONNECT_SECONDS = 1.0  # nobody waits that long, but a connection from afar may need it
+CONNECTIONS = FLIGHTS + 2  # for batches, and for placements beside them
 
-T = TypeVar("T")
+Word = str | bytes | int
+
+T = TypeVar("T", None, Answers)
 
 
 class Script:
@@ -34,6 +37,46 @@ class Script:
     def __init__(self, name: str) -> None:
         self.text = (Path(__file__).parent / "lua" / name).read_text("utf-8")
         self.digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+
+class Lines:
+    """A few connections, each for one command at a time. (The client of the package costs twice the CPU.)
+
+    A line that broke connects anew with its next command. Raises StoreUnavailable when there is no answer or a
+    refusal, NoScriptError when the server does not know a script, ConfigError for a URL that cannot be one.
+    """
+
+    def __init__(self, url: str, timeout: float) -> None:
+        try:
+            self._pool = ConnectionPool.from_url(
+                url,
+                socket_timeout=timeout,
+                socket_connect_timeout=CONNECT_SECONDS,
+                retry=Retry(NoBackoff(), 0),  # a script run twice would count twice
+                protocol=2,  # no HELLO: one round trip less for a new connection
+            )
+        except ValueError:  # whose text may hold part of a password
+            hint = 'Write it like "redis://user:password@host:6379/0" or "unix:///run/redis.sock", and "/" as %2F.'
+            raise ConfigError("store.url cannot be read.", hint) from None
+        self._idle: list[AbstractConnection] = []
+        self._free = asyncio.Semaphore(CONNECTIONS)
+
+    async def command(self, *words: Word) -> object:
+        async with self._free:
+            line = self._idle.pop() if self._idle else self._pool.connection_class(**self._pool.connection_kwargs)
+            try:
+                await line.send_command(*words)
+                return await line.read_response()
+            except NoScriptError:
+                raise
+            except (RedisError, OSError, TimeoutError) as error:
+                raise unavailable(str(error) or type(error).__name__) from error
+            finally:
+                self._idle.append(line)
+
+    async def close(self) -> None:
+        for line in self._idle:
+            await line.disconnect()
 
 
 class RedisStore:
@@ -49,17 +92,18 @@ class RedisStore:
         self._counting, self._placing = Script("observe.lua"), Script("place.lua")
         self._plan: Plan | None = None
         self._packing: Packing | None = None
-        self._tasks: set[asyncio.Task[object]] = set()
+        self._agreement: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None] | asyncio.Task[Answers]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._client = self._connect()
+        self._lines = Lines(self._url, self._budget)
 
     async def observe(self, facts: Facts, plan: Plan, outcome: Outcome | None = None) -> Tally:
         """See `Store.observe`."""
         self._settle()
         if plan is not self._plan or self._packing is None:
-            self._packing = await self._pack(plan)
-            self._plan = plan
+            await self._use(plan)
         packing = self._packing
+        assert packing is not None
         taken = plan.taken(facts, outcome)
         subjects = packing.subjects(facts)
         if not subjects:
@@ -72,98 +116,87 @@ class RedisStore:
         """See `Store.place`."""
         self._settle()
         arguments = (int(rung), now + seconds * SECOND, now)
-        kept, until, strikes = map(int, await self._soon(self._run(self._placing, [self._key(subject)], arguments)))
+        answer = await self._within(self._start(self._run(self._placing, [self._key(subject)], arguments)))
+        kept, until, strikes = map(int, answer)
         return standing(kept, until, strikes, now)
 
     async def about(self) -> str:
         """What answers at the URL, in a sentence. Raises StoreUnavailable."""
         self._settle()
-        return await self._soon(self._introduction())
+        answer = await self._lines.command("INFO", "server")
+        assert isinstance(answer, bytes)
+        info = dict(line.split(":", 1) for line in answer.decode().splitlines() if ":" in line)
+        name = info.get("server_name", "redis")
+        return f"{name} {info.get(f'{name}_version', 'of unknown version')} answers."
 
     async def close(self) -> None:
         """Finish what is under way and let go of the connections."""
         if self._loop is not None:
             await self._coalescer.close()
             await asyncio.gather(*self._tasks, return_exceptions=True)
-            await self._client.aclose()
-
-    def _connect(self) -> Redis:
-        try:
-            pool = BlockingConnectionPool.from_url(
-                self._url,
-                max_connections=FLIGHTS + 2,  # batches, and placements beside them
-                timeout=self._budget,
-                socket_timeout=self._budget,
-                socket_connect_timeout=CONNECT_SECONDS,
-                retry=Retry(NoBackoff(), 0),  # a script run twice would count twice
-                protocol=2,  # no HELLO: one round trip less for a new connection
-            )
-        except ValueError:  # whose text may hold part of a password
-            hint = 'Write it like "redis://user:password@host:6379/0" or "unix:///run/redis.sock", and "/" as %2F.'
-            raise ConfigError("store.url cannot be read.", hint) from None
-        return Redis.from_pool(pool)
+            await self._lines.close()
 
     def _settle(self) -> None:
         """Connections belong to an event loop; in another one, as test clients make them, begin anew."""
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
-            self._client = self._connect()
+            self._lines = Lines(self._url, self._budget)
             self._coalescer = Coalescer(self._send, self._budget, loop)
             self._loop = loop
 
     def _key(self, subject: str) -> bytes:
         return f"{self._prefix}:{{{subject}}}".encode("utf-8", "surrogatepass")
 
-    async def _pack(self, plan: Plan) -> Packing:
+    async def _use(self, plan: Plan) -> None:
+        """Lay a plan out; the first time, find out the salt before. All who come meanwhile wait for the same."""
         if self._salt is None:
-            await self._soon(self._agree())
-        assert self._salt is not None
-        return Packing(plan, lru_cache(REMEMBERED)(Digest(self._salt)))
+            if self._agreement is None or self._agreement.done():
+                self._agreement = self._start(self._agree())
+            await self._within(self._agreement)
+        if plan is not self._plan or self._packing is None:
+            assert self._salt is not None
+            self._packing = Packing(plan, lru_cache(REMEMBERED)(Digest(self._salt)))
+            self._plan = plan
 
     async def _agree(self) -> None:
         """Take the salt that Redis has, or give it ours if it has none."""
         key = f"{self._prefix}:salt"
-        try:
-            async with self._client.pipeline(transaction=True) as pipe:
-                pipe.set(key, self._salt or os.urandom(16), nx=True)
-                pipe.get(key)
-                _, salt = await pipe.execute()
-        except (RedisError, OSError, TimeoutError) as error:
-            raise unavailable(str(error) or type(error).__name__) from error
+        await self._lines.command("SET", key, self._salt or os.urandom(16), "NX")
+        salt = await self._lines.command("GET", key)
+        assert isinstance(salt, bytes)
         if salt != self._salt:
             self._salt, self._plan = salt, None
-
-    async def _introduction(self) -> str:
-        try:
-            info = await self._client.info("server")
-        except (RedisError, OSError, TimeoutError) as error:
-            raise unavailable(str(error) or type(error).__name__) from error
-        name = info.get("server_name", "redis")
-        return f"{name} {info.get(f'{name}_version', 'of unknown version')} answers."
 
     async def _send(self, packing: Packing, keys: list[bytes], asks: list[bytes]) -> Answers:
         return await self._run(self._counting, keys, (packing.spec, *asks))
 
     async def _run(self, script: Script, keys: list[bytes], arguments: Sequence[bytes | int]) -> Answers:
         """One script, one round trip. Raises StoreUnavailable."""
+        words = (len(keys), *keys, *arguments)
         try:
-            try:
-                answers: Answers = await self._client.evalsha(script.digest, len(keys), *keys, *arguments)
-            except NoScriptError:  # a server that was started anew has lost the salt as well
-                if not self._given:
-                    await self._agree()
-                answers = await self._client.eval(script.text, len(keys), *keys, *arguments)
-        except (RedisError, OSError, TimeoutError) as error:
-            raise unavailable(str(error) or type(error).__name__) from error
+            answers = await self._lines.command("EVALSHA", script.digest, *words)
+        except NoScriptError:  # a server that was started anew has lost the salt as well
+            if not self._given:
+                await self._agree()
+            answers = await self._lines.command("EVAL", script.text, *words)
+        assert isinstance(answers, list)
         return answers
 
-    async def _soon(self, work: Coroutine[object, object, T]) -> T:
-        """The result within the budget; what takes longer goes on by itself. Raises StoreUnavailable."""
+    def _start(self, work: Coroutine[object, object, T]) -> asyncio.Task[T]:
+        """Begin what goes on to its end even when nobody waits for it any more."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[T]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # heard, so that nobody calls it lost
+
+    async def _within(self, task: asyncio.Task[T]) -> T:
+        """What a task answers within the budget. Raises StoreUnavailable."""
         done, _ = await asyncio.wait({task}, timeout=self._budget)
         if not done:
-            task.add_done_callback(lambda late: late.exception())  # heard, so that nobody calls it lost
             raise late(self._budget)
         return task.result()
