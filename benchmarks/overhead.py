@@ -353,13 +353,13 @@ def machine() -> dict[str, Any]:
 def report(results: dict[str, Any], where: Path) -> None:
     """Print medians and ratios, and keep everything as JSON."""
     control = statistics.median(results["bare"]["micros"])
-    print(f"{'':18}{'us CPU/request':>15}{'over bare':>11}{'ratio':>7}{'requests/s':>12}")
+    print(f"{'':18}{'us CPU/request':>15}{'over bare':>11}{'ratio':>9}{'requests/s':>12}")
     for name, result in results.items():
         micros = statistics.median(result["micros"])
         rate = result.get("requests_per_second")
         result["median_micros"], result["over_bare"] = round(micros, 1), round(micros - control, 1)
         shown = f"{statistics.median(rate):12,.0f}" if rate else f"{'':12}"
-        print(f"{name:18}{micros:15.1f}{micros - control:11.1f}{micros / control:7.2f}{shown}")
+        print(f"{name:18}{micros:15.1f}{micros - control:11.1f}{micros / control:9.2f}{shown}")
     where.parent.mkdir(exist_ok=True)
     where.write_text(json.dumps({"machine": machine(), "results": results}, indent=1) + "\n")
     print(f"written to {where}")

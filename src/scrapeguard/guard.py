@@ -126,7 +126,10 @@ class ScrapeGuard:
         task.add_done_callback(self._tasks.discard)
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the lifespan on; where the app has none (it raises at once, as Django's), answer the server."""
+        """Pass the lifespan on; where the app has none (it raises at once, as Django's), answer the server.
+
+        We close before the server hears that the shutdown is complete: it waits for nothing after that.
+        """
         asked = False
 
         async def watching_receive() -> Message:
@@ -134,8 +137,13 @@ class ScrapeGuard:
             asked = True
             return await receive()
 
+        async def closing_send(message: Message) -> None:
+            if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
+                await self.close()
+            await send(message)
+
         try:
-            await self.app(scope, watching_receive, send)
+            await self.app(scope, watching_receive, closing_send)
         except Exception as error:
             if asked:  # it has one, and it failed
                 raise
@@ -143,9 +151,7 @@ class ScrapeGuard:
             await receive()
             await send({"type": "lifespan.startup.complete"})
             await receive()
-            await send({"type": "lifespan.shutdown.complete"})
-        finally:
-            await self.close()
+            await closing_send({"type": "lifespan.shutdown.complete"})
 
     def _reload_on_hangup(self) -> None:
         """Reload on SIGHUP, where nobody else has claimed that signal."""

@@ -49,7 +49,9 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 def unharmed(served: Served) -> None:
     assert served.get("/robots.txt").status == 200
-    assert "Traceback" not in served.log(), served.log()
+    for trace in served.log().split("Traceback")[1:]:
+        # Where a body breaks off, uvicorn on h11 answers 400 itself and lets the app answer too: so it does unguarded.
+        assert "h11._util.LocalProtocolError: can't handle event type Response" in trace, served.log()
 
 
 @pytest.mark.parametrize("what", ODD)

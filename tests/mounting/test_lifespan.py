@@ -33,6 +33,26 @@ def test_an_app_that_knows_no_lifespan_is_answered_for(tmp_path: Path) -> None:
     assert run(app, tmp_path) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
+def test_the_evidence_is_closed_before_the_server_hears_that_all_is_done(tmp_path: Path) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        for step in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{step}.complete"})
+
+    async def receive() -> dict[str, str]:
+        return {"type": "lifespan"}
+
+    def is_closed() -> bool:
+        return any(b'"k":"close"' in file.read_bytes() for file in tmp_path.rglob("*.jsonl"))
+
+    async def send(message: Any) -> None:
+        closed.append(is_closed())
+
+    closed: list[bool] = []
+    asyncio.run(ScrapeGuard(app, {"evidence": {"directory": str(tmp_path)}})({"type": "lifespan"}, receive, send))
+    assert closed == [False, True]
+
+
 def test_a_start_that_fails_is_not_hidden(tmp_path: Path) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await receive()
