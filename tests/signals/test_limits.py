@@ -56,9 +56,9 @@ EDGES = {  # name: (detector, facts, silent with, heard with, weight then)
     "trap, twice": (Trap(), PERSON, (0,), (2,), 4),
     "agent": (Declared(), by("browser"), (900, 0, 0), (900, 0, 0), None),
     "agent, of a known crawler": (Declared(), by("crawler", operator="Google"), (900, 0, 0), (None, 0, 0), None),
-    "agent, of a crawler nobody knows": (Declared(), by("crawler"), (900, 0, 1), (12, 0, 0), 1),
+    "agent, of a crawler nobody knows": (Declared(), by("crawler"), (900, 0, 1), (10, 0, 0), 1),
     "agent, of an app": (Declared(), by("app"), (900, 0, 0), (900, 0, 0), None),
-    "agent, of something nobody knows": (Declared(), by("unknown"), (13, 1, 0), (13, 0, 0), 5),
+    "agent, of something nobody knows": (Declared(), by("unknown"), (11, 1, 0), (11, 0, 0), 5),
     "misses": (Misses(), PERSON, (12, 12), (13, 26), 2),
     "misses, among what was there": (Misses(), PERSON, (13, 27), (13, 13), 2),
     "misses, many": (Misses(), PERSON, (12, 12), (41, 50), 4),
@@ -98,8 +98,13 @@ def test_nothing_is_said_where_nothing_is_known(name: str) -> None:
 def test_a_tool_is_named_at_once_and_heavy_once_it_collects() -> None:
     for raw in ("curl/8.5.0", ""):
         request = by("library" if raw else "unknown", raw)
-        weights = [signal.weight for n in (1, 12, 13) if (signal := Declared().detect(request, (n, 0, 0)))]
+        weights = [signal.weight for n in (1, 10, 11) if (signal := Declared().detect(request, (n, 0, 0)))]
         assert weights == [1, 1, 5]
+
+
+def test_a_headless_browser_is_heavy_sooner() -> None:
+    weights = [signal.weight for n in (5, 6) if (signal := Declared().detect(by("headless"), (n, 9, 0)))]
+    assert weights == [1, 5]
 
 
 def test_a_client_with_a_key_is_not_told_off_by_robots_txt() -> None:

@@ -9,8 +9,10 @@ from scrapeguard.signals.assets import Assets
 from scrapeguard.signals.breadth import Breadth
 from scrapeguard.signals.cadence import Cadence
 from scrapeguard.signals.headers import HeadersOdd
+from scrapeguard.signals.impostor import Impostor
 from scrapeguard.signals.misses import Misses
 from scrapeguard.signals.pace import Pace
+from scrapeguard.signals.purpose import Purpose
 from scrapeguard.signals.robots import Robots
 from scrapeguard.signals.sequence import Sequence
 from scrapeguard.signals.trap import Trap
@@ -26,6 +28,8 @@ DETECTORS: dict[str, type[Detector]] = {
     "agent": Declared,
     "misses": Misses,
     "assets": Assets,
+    "impostor": Impostor,
+    "purpose": Purpose,
 }
 
 Pick = Callable[[tuple[Seen, ...]], tuple[Seen, ...]]

@@ -17,7 +17,8 @@ class Declared:
     mode: Mode = "enforce"
     weight: int = 1
     heavy: int = 5  # the weight past the limit
-    limit: int = 12  # different pages and data objects in an hour
+    limit: int = 10  # different pages and data objects in an hour
+    headless: int = 5  # the limit of a headless browser, which takes several assets with each page
 
     def watches(self) -> tuple[Watch, ...]:
         return (TAKEN, ASSETS, ROBOTS_TXT)
@@ -34,7 +35,8 @@ class Declared:
         what = f"{agent.name or agent.token or 'the agent'!r} is a {agent.kind}" if agent.raw else "no agent is named"
         if agent.kind == "unknown" and agent.raw:
             what = f"the agent {agent.raw[:60]!r} is not known"
-        if not isinstance(taken, int) or taken <= self.limit:
+        limit = self.headless if agent.kind == "headless" else self.limit
+        if not isinstance(taken, int) or taken <= limit:
             return Signal("agent", self.weight, what, 1, 0, self.mode)
-        reason = f"{what}; {taken} different pages or data objects in an hour; the limit is {self.limit}"
-        return Signal("agent", self.heavy, reason, taken, self.limit, self.mode)
+        reason = f"{what}; {taken} different pages or data objects in an hour; the limit is {limit}"
+        return Signal("agent", self.heavy, reason, taken, limit, self.mode)

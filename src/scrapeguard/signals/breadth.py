@@ -40,7 +40,8 @@ class Breadth:
         if taken <= self.limit and served <= self.limit:
             return None
         agent = facts.agent
-        if agent is not None and (agent.kind in MACHINES or (agent.kind == "crawler" and agent.operator)):
+        forged = facts.identity is not None and facts.identity.state == "refuted"
+        if agent is not None and not forged and (agent.kind in MACHINES or (agent.kind == "crawler" and agent.operator)):
             return self._signal(self.heavy, taken, self.machines, "in an hour")
         more = self.each * further(browsers)
         return (

@@ -119,7 +119,7 @@ class HeadersOdd:
     most: int = 3  # the weight is the sum of the points, but at most this
     impossible: int = 4  # points that no browser gathers
     heavy: int = 5  # the weight of an impossible browser that collects
-    limit: int = 12  # different pages and data objects in an hour
+    limit: int = 10  # different pages and data objects in an hour
 
     def watches(self) -> tuple[Watch, ...]:
         return (TAKEN,)
