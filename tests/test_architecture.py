@@ -8,6 +8,8 @@ import architecture
 import pytest
 from architecture import RULES
 
+from scrapeguard.signals import DETECTORS
+
 PACKAGE = Path(__file__).parent.parent / "src" / "scrapeguard"
 
 
@@ -98,3 +100,8 @@ def test_a_violation_would_be_told(plant: str, copy: Path) -> None:
 
 def test_every_rule_has_a_plant() -> None:
     assert {broken for _, _, broken, _ in PLANTS.values()} == {rule.__name__ for rule in RULES}
+
+
+def test_a_detector_goes_by_the_name_of_its_file() -> None:
+    for name, detector in DETECTORS.items():
+        assert detector.__module__ == f"scrapeguard.signals.{name}"

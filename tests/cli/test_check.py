@@ -62,6 +62,8 @@ def test_a_mistake_is_refused_with_what_was_meant(text: str, said: str, tmp_path
         ('[store]\nurl = "memory://"', "several worker processes"),
         ('[store]\nurl = "redis://h"\n[facts]\nsession_cookies = ["sid"]', "facts.secret is empty"),
         ('[evidence]\ndirectory = ""', "nothing is kept"),
+        ('[notices]\ncontact = ""', "is told nobody to ask"),
+        ('[notices]\nterms_url = ""', "which terms they rest on"),
     ],
 )
 def test_what_may_surprise_is_told(text: str, said: str, tmp_path: Path) -> None:
@@ -70,7 +72,11 @@ def test_what_may_surprise_is_told(text: str, said: str, tmp_path: Path) -> None
 
 
 def test_a_careful_configuration_is_told_nothing(tmp_path: Path) -> None:
-    done = check(tmp_path, '[store]\nurl = "redis://h"\n[facts]\ntrusted_proxies = ["10.0.0.0/8"]', "--json")
+    text = (
+        '[store]\nurl = "redis://h"\n[facts]\ntrusted_proxies = ["10.0.0.0/8"]\n'
+        '[notices]\ncontact = "mailto:data@shop.example"\nterms_url = "/terms"'
+    )
+    done = check(tmp_path, text, "--json")
     assert json.loads(done.stdout)["warnings"] == []
 
 

@@ -15,6 +15,7 @@ from scrapeguard.errors import ConfigError
 from scrapeguard.evidence.log import EvidenceSettings
 from scrapeguard.evidence.settings import settings as evidence_settings
 from scrapeguard.facts.reader import FactsSettings
+from scrapeguard.notices import NoticeSettings
 from scrapeguard.stores import StoreSettings
 
 
@@ -88,10 +89,11 @@ def written(value: object) -> str:
 def surprises(config: Config, mode: str) -> Iterator[str]:
     """Sentences about what is allowed and may still not be what the operator wants."""
     known = config.known()
-    facts, store, evidence = known["facts"], known["store"], known["evidence"]
+    facts, store, evidence, notices = known["facts"], known["store"], known["evidence"], known["notices"]
     assert isinstance(facts, FactsSettings)
     assert isinstance(store, StoreSettings)
     assert isinstance(evidence, EvidenceSettings)
+    assert isinstance(notices, NoticeSettings)
     shared = not store.url.startswith("memory:")
     if mode != "enforce":
         yield f'guard.mode is "{mode}": nobody is stopped, and no record counts as a protection measure.'
@@ -107,3 +109,7 @@ def surprises(config: Config, mode: str) -> Iterator[str]:
         yield "facts.secret is empty: each process digests sessions with a key of its own, so they are counted apart."
     if not evidence.directory:
         yield "evidence.directory is empty: nothing is kept, so nothing can be shown later."
+    if not notices.contact:
+        yield "notices.contact is empty: a person who is stopped by mistake is told nobody to ask."
+    if not notices.terms_url:
+        yield "notices.terms_url is empty: refusals cannot say which terms they rest on."
