@@ -24,6 +24,7 @@ LAYERS = (  # a module imports from its own package and from lower lines, never 
 HOMES = {  # the files or folders that may import a package that is not ours
     "click": ("cli/",),
     "cryptography": ("evidence/", "exports/bundle.py"),
+    "dns": ("facts/dns.py",),
     "redis": ("stores/redis.py",),
     "rich": ("cli/",),
     "starlette": ("guard.py", "responses/", "notices/", "doors/", "console/", "demo/"),
@@ -41,6 +42,7 @@ IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "compile", "__import__
 STANDALONE = ("verify", "audit", "unpacking")  # of evidence/: strangers audit them, so nothing else of ours is in them
 LATE_IMPORTS = {  # imports inside a function, each with its reason in the code
     ("__init__.py", "scrapeguard.guard.ScrapeGuard"),
+    ("facts/crawlers.py", "scrapeguard.facts.dns.Resolver"),
     ("stores/__init__.py", "scrapeguard.stores.redis.RedisStore"),
 }
 BROAD_EXCEPTS = {"guard.py": 1}  # an app without a lifespan may raise anything at all

@@ -43,7 +43,7 @@ class Judge:
         if listed is not None:
             return listed
         tally = await self.note(facts)
-        signals = self.panel.detect(facts, tally)
+        signals = self.policy.welcome(self.panel.detect(facts, tally), facts.identity)
         verdict = self.policy.decide(signals, tally, facts.time, self.mode)
         if verdict.rung is not Rung.ALLOW and verdict.cause == "signals":
             with suppress(StoreUnavailable):  # the verdict holds for this request; the store reports its own gap
@@ -122,6 +122,7 @@ class ScrapeGuard:
 
     def _later(self, work: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.get_running_loop().create_task(work)
+        await self.parts.crawlers.close()
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

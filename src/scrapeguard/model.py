@@ -74,6 +74,17 @@ class Agent:
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """Whether a request comes from the known robot that it names. Unknown is neither: it may yet turn out either way."""
+
+    state: Literal["verified", "refuted", "unknown"]
+    method: Literal["ranges", "dns", "signature", ""]  # what told; "" = nothing could
+    operator: str
+    token: str
+    use: str  # what the robot is for, such as "search" or "training"
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What one request says about itself. `None` = this door cannot see it; empty = seen, and empty."""
 
@@ -96,6 +107,7 @@ class Facts:
     trapped: bool  # the path is one that no person sees a link to
     has_assets: bool | None  # this site serves assets itself
     websocket: bool = False
+    identity: Identity | None = None  # None = it does not say that it is a robot of a known operator
 
     def subject(self, kind: SubjectKind) -> str | None:
         """The key under which the subject of this kind is counted, such as "address:192.0.2.7"."""

@@ -6,6 +6,7 @@ from scrapeguard.config import Config
 from scrapeguard.errors import ConfigError
 from scrapeguard.evidence.keeper import Duty, KeeperSettings
 from scrapeguard.evidence.log import EvidenceLog, EvidenceSettings
+from scrapeguard.facts.crawlers import Crawlers, CrawlerSettings
 from scrapeguard.facts.networks import Networks
 from scrapeguard.facts.reader import FactsReader, FactsSettings
 from scrapeguard.model import Mode, Store
@@ -47,6 +48,7 @@ class Parts:
     evidence: EvidenceLog
     keeper: KeeperSettings
 
+    crawlers: Crawlers
 
 def build(config: Config) -> Parts:
     """The parts for a configuration, at work. Raises ConfigError."""
@@ -83,7 +85,9 @@ def _assemble(config: Config, old: Parts | None) -> Parts:
     panel = Panel({name: config.section(f"signals.{name}", detector) for name, detector in DETECTORS.items()})
     reading, telling = config.section("facts", FactsSettings), config.section("notices", NoticeSettings)
     notices = Notices(telling, config.path, reading.traps)
-    reader = FactsReader(reading, notices.forbidden)
+    knowing = config.section("crawlers", CrawlerSettings)
+    crawlers = Crawlers(knowing, config.path, old.crawlers if old else None)
+    reader = FactsReader(reading, notices.forbidden, crawlers.identify)
     responses = Responses(config.section("responses", ResponseSettings), telling.contact, telling.terms_url)
     lists = Lists(Networks(listed.deny, "lists.deny"), Networks(listed.allow, "lists.allow"))
     storing, recording = config.section("store", StoreSettings), config.section("evidence", EvidenceSettings)
@@ -98,4 +102,4 @@ def _assemble(config: Config, old: Parts | None) -> Parts:
         for name, now in (("store", storing), ("evidence", recording), ("keeper", keeper)):
             if now != old.config.known()[name]:
                 raise ConfigError(f"{config.source}: [{name}] has changed.", "That takes effect with a restart only.")
-    return Parts(config, guard.mode, reader, store, panel, policy, lists, notices, responses, evidence, keeper)
+    return Parts(config, guard.mode, reader, store, panel, policy, lists, notices, responses, evidence, keeper, crawlers)

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from scrapeguard.facts.networks import Networks
-from scrapeguard.model import Mode, Rung, Signal, Tally, Verdict
+from scrapeguard.model import Identity, Mode, Rung, Signal, Tally, Verdict
+
+MANNERS = ("robots", "trap", "purpose")  # what a verified crawler answers for as everybody does
+AMOUNTS = ("pace", "breadth", "coverage")  # and what it may do generously, but not without end
 
 CALM = {  # nearly every request: nothing odd, no standing; made once, not each time
     (mode, degraded): Verdict(Rung.ALLOW, Rung.ALLOW, "none", mode=mode, degraded=degraded)
@@ -30,6 +33,8 @@ class Policy:
         6  # put on a rung so often within a day: the next time it is a block, if the score is over `throttle`
     )
 
+    crawler_ceiling: int = 10  # a verified crawler is let be up to so many times the limits of pace and breadth
+
     def __post_init__(self) -> None:
         used = [score for score in (self.throttle, self.challenge, self.tarpit, self.block) if score]
         if used != sorted(used):
@@ -50,6 +55,17 @@ class Policy:
     def seconds(self, rung: Rung) -> int:
         """How long a subject stays on a rung it is put on now."""
         return (0, self.throttle_seconds, self.challenge_seconds, self.tarpit_seconds, self.block_seconds)[rung]
+
+    def welcome(self, signals: tuple[Signal, ...], identity: Identity | None) -> tuple[Signal, ...]:
+        """The signals that count. A verified crawler moves like a machine, and has too much of a name to be odd."""
+        if not signals or identity is None or identity.state != "verified":
+            return signals
+        return tuple(
+            signal
+            for signal in signals
+            if signal.detector in MANNERS
+            or (signal.detector in AMOUNTS and signal.seen > signal.limit * self.crawler_ceiling)
+        )
 
     def decide(self, signals: Sequence[Signal], tally: Tally, now: int, mode: Mode) -> Verdict:
         """The verdict on one request at `now` (microseconds).

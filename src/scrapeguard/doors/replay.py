@@ -66,6 +66,7 @@ def offline(config: Config, evidence: str) -> Config:
     for name, changed in (
         ("guard", {"mode": "observe"}),
         ("store", {"url": "memory://"}),
+        ("crawlers", {"dns": False}),  # names tell who has an address today, not then
         ("evidence", {"directory": evidence}),
     ):
         tables[name] = {**configuration.lookup(config.tables, name, config.source), **changed}

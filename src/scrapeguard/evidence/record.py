@@ -11,9 +11,11 @@ The two parts are apart so that commitments can take the place of `who` while `w
 named here is not written down: no cookie, no Authorization, no body, no other header.
 """
 
+from functools import lru_cache
+
 from scrapeguard.evidence import redact
 from scrapeguard.evidence.canonical import canonical, quoted
-from scrapeguard.model import Client, Facts, Outcome, Rung, Signal, Verdict
+from scrapeguard.model import Client, Facts, Identity, Outcome, Rung, Signal, Verdict
 
 VERSION = 1
 ZERO = "0" * 64  # `prev` of the first line
@@ -63,11 +65,12 @@ def _what(
     if source is not None:
         came = f'"imported":{imported},'
         origin = f'"source":{canonical({"file": source[0], "line": source[1]})},'
+    known = "" if facts.identity is None else f'"identity":{_identity(facts.identity)},'
     signals = f"[{','.join([_signal(signal) for signal in verdict.signals])}]" if verdict.signals else "[]"
     return (
         f'{{"bytes":{outcome.bytes},"complete":{BOOL[outcome.complete]},"config":"{force[0]}",'
         f'"forbidden":{"null" if forbidden is None else quoted(forbidden[:width])},'
-        f'"host":{"null" if host is None else quoted(host[:width])},{came}"method":{quoted(facts.method[:32])},'
+        f'"host":{"null" if host is None else quoted(host[:width])},{known}{came}"method":{quoted(facts.method[:32])},'
         f'"micros":{outcome.micros},"notices":"{force[1]}","ref":{quoted(facts.reference)},'
         f'"resource":{quoted(facts.resource)},"signals":{signals},{origin}"status":{outcome.status},'
         f'"trapped":{BOOL[facts.trapped]},"verdict":{_verdict(verdict)},"websocket":{BOOL[facts.websocket]}}}'
@@ -78,6 +81,19 @@ def _verdict(verdict: Verdict) -> str:
     return (
         f'{{"cause":"{verdict.cause}","degraded":{BOOL[verdict.degraded]},"intended":"{LABELS[verdict.intended]}",'
         f'"mode":"{verdict.mode}","rung":"{LABELS[verdict.rung]}","score":{verdict.score},"seconds":{verdict.seconds}}}'
+    )
+
+
+@lru_cache(1024)
+def _identity(identity: Identity) -> str:
+    return canonical(
+        {
+            "method": identity.method,
+            "operator": identity.operator,
+            "state": identity.state,
+            "token": identity.token,
+            "use": identity.use,
+        }
     )
 
 

@@ -4,10 +4,16 @@ import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from scrapeguard.config import bind
 from scrapeguard.errors import ConfigError
 from scrapeguard.model import AgentKind
+
+Use = Literal[
+    "search", "training", "assistant", "archive", "data", "seo", "advertising", "security", "preview", "feed",
+    "monitor", "other",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +27,10 @@ class Crawler:
     operator: str = ""  # "" = anybody can run it
     rdns: tuple[str, ...] = ()  # host names it comes from: ".example.com", or "proxy-*.example.com"
     ranges: str = ""  # where its operator publishes the addresses it comes from
+    complete: bool = (
+        False  # by its operator's word it comes from there and from nowhere else, so a claim can be refuted
+    )
+    use: Use = "other"  # the purpose, as one of a few words that rules can be made for
 
 
 class Catalogue:

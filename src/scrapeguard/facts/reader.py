@@ -18,7 +18,7 @@ from scrapeguard.facts.networks import Networks
 from scrapeguard.facts.reference import References
 from scrapeguard.facts.site import Sites
 from scrapeguard.facts.target import object_of, resource_of
-from scrapeguard.model import Agent, Client, Facts, Headers
+from scrapeguard.model import Agent, Client, Facts, Headers, Identity
 
 MAX_PATH = 2048  # characters that traps are compared with
 SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
@@ -62,13 +62,25 @@ class LogEntry:
     line: int
 
 
-class FactsReader:
-    """`forbidden(host, agent, path with query)` answers the robots.txt rule that forbids it, or "" for none."""
+Identify = Callable[[Agent, Client, int], Identity | None]
 
-    def __init__(self, settings: FactsSettings, forbidden: Callable[[str | None, Agent, str], str]) -> None:
+
+class FactsReader:
+    """`forbidden(host, agent, path with query)` answers the robots.txt rule that forbids it, or "" for none.
+
+    `identify(agent, client, time)` answers whether it is the robot that it names, and never waits.
+    """
+
+    def __init__(
+        self,
+        settings: FactsSettings,
+        forbidden: Callable[[str | None, Agent, str], str],
+        identify: Identify = lambda *_: None,
+    ) -> None:
         proxies = Networks(settings.trusted_proxies, "facts.trusted_proxies")
         self._clients = Clients(proxies, settings.forwarded_header, settings.trust_unix_socket)
         self._forbidden = forbidden
+        self._identify = identify
         self._references = References()
         self._sites = Sites()
         self._ja4 = settings.tls_fingerprint_header.lower()
@@ -118,6 +130,7 @@ class FactsReader:
             self._trapped(path),
             self._sites.learn(host, origin.client.key, resource, path),
             scope["type"] == "websocket",
+            self._identify(agent, origin.client, now),
         )
 
     def read_log(self, entry: LogEntry) -> Facts:
@@ -146,6 +159,7 @@ class FactsReader:
             forbidden=None if agent is None else self._forbidden(host, agent, whole),
             trapped=self._trapped(path),
             has_assets=self._sites.learn(host, client.key, resource, path),
+            identity=None if agent is None else self._identify(agent, client, entry.time),
         )
 
     def _trapped(self, path: str) -> bool:

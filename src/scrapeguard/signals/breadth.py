@@ -41,7 +41,11 @@ class Breadth:
             return None
         agent = facts.agent
         forged = facts.identity is not None and facts.identity.state == "refuted"
-        if agent is not None and not forged and (agent.kind in MACHINES or (agent.kind == "crawler" and agent.operator)):
+        if (
+            agent is not None
+            and not forged
+            and (agent.kind in MACHINES or (agent.kind == "crawler" and agent.operator))
+        ):
             return self._signal(self.heavy, taken, self.machines, "in an hour")
         more = self.each * further(browsers)
         return (
