@@ -49,6 +49,8 @@ BROAD_EXCEPTS = {"guard.py": 1}  # an app without a lifespan may raise anything 
 BASES = {"Exception", "Enum", "IntEnum", "StrEnum", "Protocol", "NamedTuple", "click.ClickException"}
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base", "core"}
 MODULE_LINES, FUNCTION_LINES = 250, 40
+LONGER = {"model.py": 300}  # all the nouns in one place, one after the other: to be looked up, not to be followed
+UNUSED_YET = {"evidence/vault.py", "evidence/windows.py"}  # built and tested ahead of what will use them
 REGISTRIES = ("signals", "responses", "notices", "stores", "doors/formats", "cli")
 
 
@@ -177,8 +179,11 @@ def orphans(modules: list[Module]) -> Iterator[str]:
     """Nothing lies about unused."""
     wanted = {name for at, names in uses(modules).items() for name in names if name != at}
     for module in modules:
-        if module.name not in wanted and not module.path.endswith("__init__.py"):
+        unused = module.name not in wanted and not module.path.endswith("__init__.py")
+        if unused and module.path not in UNUSED_YET:
             yield f"{module.path} is imported by nobody"
+        elif not unused and module.path in UNUSED_YET:
+            yield f"{module.path} is used now; take it off UNUSED_YET"
 
 
 def late_imports(modules: list[Module]) -> Iterator[str]:
@@ -193,8 +198,9 @@ def late_imports(modules: list[Module]) -> Iterator[str]:
 def sizes(modules: list[Module]) -> Iterator[str]:
     """A module fits in the head, a function on the screen."""
     for module in modules:
-        if module.lines > MODULE_LINES:
-            yield f"{module.path} has {module.lines} lines; the limit is {MODULE_LINES}"
+        limit = LONGER.get(module.path, MODULE_LINES)
+        if module.lines > limit:
+            yield f"{module.path} has {module.lines} lines; the limit is {limit}"
         for function in module.functions():
             length = (function.end_lineno or function.lineno) - function.lineno + 1
             if length > FUNCTION_LINES:
