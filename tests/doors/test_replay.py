@@ -419,3 +419,14 @@ def test_sessions_are_clients_where_there_are_no_addresses(tmp_path: Path) -> No
 def test_a_log_is_opened_with_its_name_in_the_refusal() -> None:
     with pytest.raises(InputError, match=r"^/nowhere/log cannot be read"), log_file.open_log("/nowhere/log"):
         pass
+
+
+def test_nobody_is_accused_by_a_robots_txt_that_was_not_in_force(tmp_path: Path) -> None:
+    path = tmp_path / "access.log"
+    path.write_text("\n".join(line("192.0.2.9", 60 * i, f"/item/{i}", "GPTBot/1.2") for i in range(9)) + "\n")
+    (tmp_path / "robots.txt").write_text("User-agent: GPTBot\nDisallow: /item/\n")
+    for notices, accused in ({}, False), ({"robots": str(tmp_path / "robots.txt")}, True):
+        session = Replay(config.load({"notices": notices}))
+        session.read(str(path))
+        assert ('"robots"' in json.dumps(summary(session))) is accused
+        session.close()

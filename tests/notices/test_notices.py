@@ -76,12 +76,12 @@ def test_our_file_says_what_is_reserved_to_googles_parser_and_to_protego():
     assert "# Contact for operators of robots: mailto:data@shop.example\n" in text
 
 
-def test_our_file_forbids_every_crawler_known_to_train_or_to_sell():
+def test_our_file_forbids_every_crawler_known_to_train_and_lets_search_engines_in():
     notices = Notices(NoticeSettings(), Path)
     for crawler in catalogue().crawlers:
         forbidden = notices.forbidden(None, robot(crawler.token), "/item/7")
-        takes = crawler.purpose.startswith(("training", "data for sale", "structured data", "an open archive"))
-        assert bool(forbidden) is takes, crawler.token
+        if crawler.use in ("training", "search"):
+            assert bool(forbidden) is (crawler.use == "training"), crawler.token
 
 
 def test_our_file_leaves_out_what_is_not_set():

@@ -68,6 +68,7 @@ def offline(config: Config, evidence: str) -> Config:
         ("store", {"url": "memory://"}),
         ("crawlers", {"dns": False}),  # names tell who has an address today, not then
         ("evidence", {"directory": evidence}),
+        ("notices", {"serve_robots": False}),  # ours was not in force then; a file that the configuration names may be
     ):
         tables[name] = {**configuration.lookup(config.tables, name, config.source), **changed}
     return Config(tables, config.source, config.folder)
