@@ -36,7 +36,7 @@ NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+")  # no escapes: a dot inside a 
 class Resolver:
     """Results by robot and address. `servers` are "192.0.2.53" or "192.0.2.53:5353"; none = those of the machine."""
 
-    def __init__(self, servers: Sequence[str] = ()) -> None:
+    def __init__(self, servers: Sequence[str] = (), lifetime: float = LIFETIME) -> None:
         try:
             self._dns = dns.asyncresolver.Resolver(configure=not servers)
         except dns.resolver.NoResolverConfiguration as error:
@@ -44,6 +44,7 @@ class Resolver:
             raise ConfigError("crawlers.dns: this machine names no DNS server.", hint) from error
         if servers:
             self._dns.nameservers = [_server(text) for text in servers]
+        self._lifetime = lifetime
         self._known: OrderedDict[tuple[str, str], tuple[State, int]] = OrderedDict()
         self._under_way: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._asking: Counter[str] = Counter()
@@ -57,14 +58,15 @@ class Resolver:
         crowded = len(self._under_way) >= ALTOGETHER or self._asking[token] >= AT_ONCE
         if key not in self._under_way and not crowded:
             self._asking[token] += 1
-            work = self._learn(key, patterns, now)
-            self._under_way[key] = asyncio.get_running_loop().create_task(work)
+            task = asyncio.get_running_loop().create_task(self._learn(key, patterns, now))
+            self._under_way[key] = task
+            task.add_done_callback(lambda _: self._done(key))
         return "unknown"
 
     async def check(self, address: str, patterns: Sequence[str]) -> State:
         """Ask now. What cannot be answered (time-outs, broken servers) is unknown, never refuted."""
         try:
-            answer = await self._dns.resolve(dns.reversename.from_address(address), "PTR", lifetime=LIFETIME)
+            answer = await self._dns.resolve(dns.reversename.from_address(address), "PTR", lifetime=self._lifetime)
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
             return "refuted"
         except (dns.exception.DNSException, OSError):
@@ -79,27 +81,30 @@ class Resolver:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0)
 
     async def settle(self) -> None:
         """Wait until nothing is under way."""
         await asyncio.gather(*self._under_way.values())
+        await asyncio.sleep(0)  # what is done is put away in the next turn of the loop
 
     async def _learn(self, key: tuple[str, str], patterns: Sequence[str], now: int) -> None:
-        try:
-            state = await self.check(key[1], patterns)
-            self._known[key] = (state, now + SECONDS[state] * 1_000_000)
-            self._known.move_to_end(key)
-            if len(self._known) > MOST:
-                self._known.popitem(last=False)
-        finally:
-            self._asking[key[0]] -= 1
-            del self._under_way[key]
+        state = await self.check(key[1], patterns)
+        self._known[key] = (state, now + SECONDS[state] * 1_000_000)
+        self._known.move_to_end(key)
+        if len(self._known) > MOST:
+            self._known.popitem(last=False)
+
+    def _done(self, key: tuple[str, str]) -> None:
+        """Also for a task that was cancelled before it began."""
+        self._asking[key[0]] -= 1
+        del self._under_way[key]
 
     async def _leads_back(self, name: str, address: str) -> State:
         wanted = ip_address(address)
         kind = "A" if wanted.version == 4 else "AAAA"
         try:
-            answer = await self._dns.resolve(f"{name}.", kind, lifetime=LIFETIME, search=False)
+            answer = await self._dns.resolve(f"{name}.", kind, lifetime=self._lifetime, search=False)
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
             return "refuted"
         except (dns.exception.DNSException, OSError):
