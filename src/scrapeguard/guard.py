@@ -114,6 +114,7 @@ class ScrapeGuard:
         if self._duty is not None:
             await asyncio.to_thread(self._duty.end)
         self.parts.evidence.close()
+        await self.parts.crawlers.close()
         await self.parts.store.close()
 
     def _use(self, parts: Parts) -> None:
@@ -122,7 +123,6 @@ class ScrapeGuard:
 
     def _later(self, work: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.get_running_loop().create_task(work)
-        await self.parts.crawlers.close()
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
