@@ -5,6 +5,7 @@
     ├── InputError           a log, bundle, robots.txt or record that we were given cannot be used
     │   └── FormatError      one line or file breaks the rules of its format; names the place
     ├── StoreUnavailable     the store did not answer within its budget; the guard goes on without it
+    ├── UpstreamError        the site behind the sidecar did not answer as it should
     └── EvidenceError        the evidence log cannot be opened or written
 """
 
@@ -35,6 +36,17 @@ class FormatError(InputError):
 
 class StoreUnavailable(ScrapeGuardError):
     """The store did not answer within its budget."""
+
+
+class UpstreamError(ScrapeGuardError):
+    """The site behind the sidecar did not answer as it should; `status` is what the visitor gets instead."""
+
+    def __init__(self, kind: str, status: int, message: str, phase: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.status = status
+        self.phase = phase
+        self.upstream = ""  # which one, where it is known
 
 
 class EvidenceError(ScrapeGuardError):

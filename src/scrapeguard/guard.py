@@ -5,7 +5,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -62,10 +62,17 @@ class ScrapeGuard:
     """ASGI middleware: judge each request, answer it or let it through, and keep the evidence.
 
     `config` is a path to a TOML file, tables, a Config, or None for the defaults. Raises ConfigError.
+    `site` gives, in place of `app`, the app for one request: a door that wants to know what was decided about it.
     """
 
-    def __init__(self, app: ASGIApp, config: configuration.Source = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        config: configuration.Source = None,
+        site: Callable[[Facts, Parts], ASGIApp] | None = None,
+    ) -> None:
         self.app = app
+        self._site = site
         self._source = config
         self._tasks: set[asyncio.Task[Any]] = set()
         self._started = False
@@ -87,12 +94,13 @@ class ScrapeGuard:
         now, began = time.time_ns() // 1000, time.perf_counter_ns()
         parts, judge = self.parts, self.judge
         facts = parts.reader.read(scope, now)
+        site = self.app if self._site is None else self._site(facts, parts)
         if parts.notices.covers(facts):  # told to everybody, blocked or not: a refusal would withdraw the notice
-            verdict, answer = NOTICE, parts.notices.answer(facts) or self.app
+            verdict, answer = NOTICE, parts.notices.answer(facts) or site
             self._later(judge.note(facts))
         else:
             verdict = await judge(facts)
-            answer = self.app if verdict.rung is Rung.ALLOW else parts.responses.answer(verdict, facts)
+            answer = site if verdict.rung is Rung.ALLOW else parts.responses.answer(verdict, facts)
 
         meter = Meter(send)
         try:

@@ -13,6 +13,7 @@ from scrapeguard.model import Mode, Store
 from scrapeguard.notices import Notices, NoticeSettings
 from scrapeguard.policy import Lists, Policy
 from scrapeguard.responses import Responses, ResponseSettings
+from scrapeguard.sidecar import ProxySettings
 from scrapeguard.signals import DETECTORS, Panel
 from scrapeguard.stores import StoreSettings, open_store
 
@@ -47,8 +48,8 @@ class Parts:
     responses: Responses
     evidence: EvidenceLog
     keeper: KeeperSettings
-
     crawlers: Crawlers
+
 
 def build(config: Config) -> Parts:
     """The parts for a configuration, at work. Raises ConfigError."""
@@ -92,6 +93,7 @@ def _assemble(config: Config, old: Parts | None) -> Parts:
     lists = Lists(Networks(listed.deny, "lists.deny"), Networks(listed.allow, "lists.allow"))
     storing, recording = config.section("store", StoreSettings), config.section("evidence", EvidenceSettings)
     keeper = config.section("keeper", KeeperSettings)
+    config.section("proxy", ProxySettings)  # valid behind every door; the sidecar finds it in the configuration
     config.finish()
 
     if old is None:

@@ -7,10 +7,12 @@ import click
 
 from scrapeguard.cli.agent import agent
 from scrapeguard.cli.check import check
+from scrapeguard.cli.crawlers import crawlers
 from scrapeguard.cli.demo import demo
 from scrapeguard.cli.doctor import doctor
 from scrapeguard.cli.evidence import export, incidents, show, verify
 from scrapeguard.cli.keeper import fsck, keeper, keys
+from scrapeguard.cli.proxy import proxy
 from scrapeguard.cli.replay import replay
 from scrapeguard.cli.robots import robots
 from scrapeguard.errors import ScrapeGuardError
@@ -19,6 +21,7 @@ from scrapeguard.version import __version__
 COMMANDS: tuple[click.Command, ...] = (
     demo,
     replay,
+    proxy,
     incidents,
     show,
     export,
@@ -28,6 +31,7 @@ COMMANDS: tuple[click.Command, ...] = (
     keys,
     check,
     robots,
+    crawlers,
     agent,
     doctor,
 )

@@ -1,0 +1,49 @@
+"""Where a server of ours listens: an address and a port, or a Unix socket."""
+
+import socket
+from pathlib import Path
+
+from scrapeguard.errors import ConfigError
+
+HINT = 'Write it like "127.0.0.1:8000", "[::1]:8000", ":8000" or "unix:/run/scrapeguard.sock".'
+
+
+def bind(listen: str) -> socket.socket:
+    """A socket bound to "host:port", ":port" (all addresses) or "unix:/path". Raises ConfigError."""
+    if listen.startswith("unix:"):
+        return _bind_path(Path(listen.removeprefix("unix:")), listen)
+    host, colon, port = listen.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 65535:
+        raise ConfigError(f"{listen!r} is no address to listen at.", HINT)
+    host = host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((host, int(port)))
+    except OSError as error:
+        made.close()
+        said = f"{listen} cannot be listened at ({error.strerror})."
+        raise ConfigError(said, "Choose a free one.") from error
+    return made
+
+
+def _bind_path(path: Path, listen: str) -> socket.socket:
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        if path.is_socket():
+            path.unlink()  # left behind by an earlier run
+        made.bind(str(path))
+        path.chmod(0o660)
+    except OSError as error:
+        made.close()
+        raise ConfigError(f"{listen} cannot be listened at ({error}).", HINT) from error
+    return made
+
+
+def name(bound: socket.socket, secure: bool = False) -> str:
+    """Where a bound socket is, as one would write it in a browser or a proxy's configuration."""
+    if bound.family == socket.AF_UNIX:
+        return f"unix:{bound.getsockname()}"
+    host, port = bound.getsockname()[:2]
+    return f"{'https' if secure else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
