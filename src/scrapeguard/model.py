@@ -75,7 +75,7 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whether a request comes from the known robot that it names. Unknown is neither: it may yet turn out either way."""
+    """Whether a request comes from the known robot that it names. Unknown is neither: it may turn out either way."""
 
     state: Literal["verified", "refuted", "unknown"]
     method: Literal["ranges", "dns", "signature", ""]  # what told; "" = nothing could

@@ -104,4 +104,5 @@ def _assemble(config: Config, old: Parts | None) -> Parts:
         for name, now in (("store", storing), ("evidence", recording), ("keeper", keeper)):
             if now != old.config.known()[name]:
                 raise ConfigError(f"{config.source}: [{name}] has changed.", "That takes effect with a restart only.")
-    return Parts(config, guard.mode, reader, store, panel, policy, lists, notices, responses, evidence, keeper, crawlers)
+    mode = guard.mode
+    return Parts(config, mode, reader, store, panel, policy, lists, notices, responses, evidence, keeper, crawlers)
