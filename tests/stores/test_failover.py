@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable
 
@@ -236,3 +238,27 @@ def test_the_store_of_the_configuration_fails_over(own_server: RedisServer) -> N
 
 def test_the_default_store_is_memory() -> None:
     assert isinstance(open_store(StoreSettings(), lambda name, numbers: None), MemoryStore)
+
+
+def test_without_the_redis_package_the_error_says_what_to_install_and_memory_works() -> None:
+    code = """
+import sys
+sys.modules["redis"] = None
+from scrapeguard.errors import ConfigError
+from scrapeguard.stores import StoreSettings, open_store
+open_store(StoreSettings("memory://"), print)
+try:
+    open_store(StoreSettings("redis://127.0.0.1"), print)
+except ConfigError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == (
+        "store.url needs the package redis, which is not installed. Run pip install scrapeguard[redis].\n"
+    )
+
+
+def test_the_memory_store_does_not_load_the_redis_package() -> None:
+    code = "import sys, scrapeguard.stores; print('redis' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

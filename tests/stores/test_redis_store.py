@@ -2,9 +2,17 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from servers import RedisServer
 from traffic import SECOND, START, feed, request, watch
 
@@ -133,6 +141,18 @@ def test_a_flood_is_split_so_that_redis_is_not_held_up(redis_server: RedisServer
     assert redis_server.calls()["evalsha"] == 8  # 2,000 subjects, 256 at most in each
 
 
+def test_nobody_is_left_behind_when_requests_come_without_a_pause(redis_server: RedisServer) -> None:
+    async def visitor(store: RedisStore) -> None:
+        for i in range(100):
+            await store.observe(request(i / 100), PLAN)
+
+    async def story(store: RedisStore) -> None:
+        await asyncio.gather(*(visitor(store) for _ in range(7)))
+        assert (await store.observe(request(1), PLAN)).seen[0] == 701
+
+    drive(redis_server, story)
+
+
 def test_requests_that_were_cancelled_disturb_nobody(redis_server: RedisServer) -> None:
     async def story(store: RedisStore) -> None:
         tasks = [asyncio.create_task(store.observe(request(), PLAN)) for _ in range(10)]
@@ -190,6 +210,63 @@ def test_a_crowd_of_first_requests_asks_for_the_salt_once(redis_server: RedisSer
 def test_a_server_says_who_it_is(redis_server: RedisServer) -> None:
     said = asyncio.run(about(StoreSettings(redis_server.url)))
     assert re.fullmatch(r"(redis|valkey) \d+\.\d+\.\d+ answers\.", said)
+
+
+def authority(folder: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that vouches for itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "redis")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    files = folder / "redis.crt", folder / "redis.key"
+    files[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    files[1].write_bytes(key.private_bytes(pem, pkcs8, serialization.NoEncryption()))
+    return files
+
+
+async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    while data := await source.read(65_536):
+        sink.write(data)
+    sink.close()
+
+
+@asynccontextmanager
+async def encrypted(server: RedisServer, certificate: Path, key: Path) -> AsyncIterator[str]:
+    """A TLS port in front of a server that may have none itself; yields its URL."""
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        behind, ahead = await asyncio.open_unix_connection(server.url.removeprefix("unix://"))
+        await asyncio.gather(pump(reader, ahead), pump(behind, writer))
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    async with await asyncio.start_server(carry, "127.0.0.1", 0, ssl=context) as listening:
+        yield f"rediss://127.0.0.1:{listening.sockets[0].getsockname()[1]}/0"
+
+
+def test_rediss_is_redis_over_tls_that_checks_who_answers(redis_server: RedisServer, tmp_path: Path) -> None:
+    certificate, key = authority(tmp_path)
+
+    async def visit(url: str) -> tuple[Seen, ...]:
+        store = RedisStore(url, budget=5.0, salt=b"")
+        try:
+            return await feed(store, Plan((watch("count"),)), [request()] * 3)
+        finally:
+            await store.close()
+
+    async def story() -> None:
+        async with encrypted(redis_server, certificate, key) as url:
+            assert await visit(f"{url}?ssl_ca_certs={certificate}") == (3,)
+            with pytest.raises(StoreUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
+                await visit(url)
+
+    asyncio.run(story())
 
 
 def test_a_prefix_keeps_sites_apart(redis_server: RedisServer) -> None:

@@ -61,7 +61,6 @@ class Coalescer:
         self._loop = loop
         self._queue: deque[Batch] = deque()
         self._flights: set[asyncio.Task[None]] = set()
-        self._called = False
 
     def ask(self, packing: Packing, keys: list[bytes], asks: list[bytes]) -> asyncio.Future[Answers]:
         """The answers for the subjects of one request, all from one batch; StoreUnavailable after the budget."""
@@ -70,9 +69,8 @@ class Coalescer:
         if batch is None or batch.packing is not packing or len(batch.keys) + len(keys) > MOST_SUBJECTS:
             batch = Batch(packing, self._loop, self._budget)
             self._queue.append(batch)
-            if not self._called:
-                self._called = True
-                self._loop.call_soon(self._depart)
+            if len(self._flights) < FLIGHTS:
+                self._flights.add(self._loop.create_task(self._fly()))  # begins when this turn is over
         batch.add(keys, asks, future)
         return future
 
@@ -83,20 +81,19 @@ class Coalescer:
         self._queue.clear()
         await asyncio.gather(*self._flights)
 
-    def _depart(self) -> None:
-        self._called = False
-        while self._queue and len(self._flights) < FLIGHTS:
-            batch = self._queue.popleft()
-            if batch.wanted():
-                flight = self._loop.create_task(self._fly(batch))
-                self._flights.add(flight)
-                flight.add_done_callback(self._landed)
+    async def _fly(self) -> None:
+        """Send batch after batch until nobody waits."""
+        try:
+            while self._queue:
+                batch = self._queue.popleft()
+                if batch.wanted():
+                    await self._carry(batch)
+        finally:  # at once: whoever asks next must see that nothing is under way
+            flight = asyncio.current_task()
+            assert flight is not None
+            self._flights.discard(flight)
 
-    def _landed(self, flight: asyncio.Task[None]) -> None:
-        self._flights.discard(flight)
-        self._depart()
-
-    async def _fly(self, batch: Batch) -> None:
+    async def _carry(self, batch: Batch) -> None:
         try:
             batch.answer(await self._send(batch.packing, batch.keys, batch.asks))
         except StoreUnavailable as error:
