@@ -1,12 +1,12 @@
 """The errors ScrapeGuard raises, as one small tree; each says what is wrong and, as its hint, what to do.
 
-    ScrapeGuardError
-    ├── ConfigError          a setting is unknown, of the wrong type or out of range
-    ├── InputError           a log, bundle, robots.txt or record that we were given cannot be used
-    │   └── FormatError      one line or file breaks the rules of its format; names the place
-    ├── StoreUnavailable     the store did not answer within its budget; the guard goes on without it
-    ├── UpstreamError        the site behind the sidecar did not answer as it should
-    └── EvidenceError        the evidence log cannot be opened or written
+ScrapeGuardError
+├── ConfigError          a setting is unknown, of the wrong type or out of range
+├── InputError           a log, bundle, robots.txt or record that we were given cannot be used
+│   └── FormatError      one line or file breaks the rules of its format; names the place
+├── StoreUnavailable     the store did not answer within its budget; the guard goes on without it
+├── UpstreamError        the site behind the sidecar did not answer as it should
+└── EvidenceError        the evidence log cannot be opened or written
 """
 
 
