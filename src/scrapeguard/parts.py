@@ -15,7 +15,7 @@ from scrapeguard.policy import Lists, Policy
 from scrapeguard.responses import Responses, ResponseSettings
 from scrapeguard.sidecar import ProxySettings
 from scrapeguard.signals import DETECTORS, Panel
-from scrapeguard.stores import StoreSettings, open_store
+from scrapeguard.stores import StoreSettings, check, open_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,7 @@ def _assemble(config: Config, old: Parts | None) -> Parts:
     keeper = config.section("keeper", KeeperSettings)
     config.section("proxy", ProxySettings)  # valid behind every door; the sidecar finds it in the configuration
     config.finish()
+    check(panel.plan)
 
     if old is None:
         evidence = EvidenceLog(recording, config.path)

@@ -8,6 +8,7 @@ import pytest
 from servers import RedisServer, binaries
 from traffic import OK, SECOND, START, feed, nothing, request, watch
 
+from scrapeguard.errors import ConfigError
 from scrapeguard.model import Facts, Gaps, Outcome, Plan, Rung, Standing, Steps, Store, Taken
 from scrapeguard.stores.counting import LIMIT
 from scrapeguard.stores.memory import MemoryStore
@@ -418,7 +419,7 @@ def test_plans_that_change_in_mid_traffic_do_not_mix(run: Run) -> None:
 )
 def test_a_watch_that_cannot_be_counted_exactly_is_refused(run: Run, broken: object) -> None:
     async def test(store: Store) -> None:
-        with pytest.raises(ValueError, match="watch"):
+        with pytest.raises(ConfigError, match="watch"):
             await store.observe(request(), Plan((broken,)))
 
     run(test)

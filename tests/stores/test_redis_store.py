@@ -16,8 +16,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from servers import RedisServer
 from traffic import SECOND, START, feed, request, watch
 
+from scrapeguard.config import load
 from scrapeguard.errors import ConfigError, StoreUnavailable
 from scrapeguard.model import Plan, Rung, Seen, Standing
+from scrapeguard.parts import examine
 from scrapeguard.stores import StoreSettings, about, open_store
 from scrapeguard.stores.redis import RedisStore
 
@@ -378,6 +380,12 @@ def test_settings_out_of_range_are_refused() -> None:
         StoreSettings(max_subjects=0)
     with pytest.raises(ValueError, match="budget_ms is 0"):
         StoreSettings(budget_ms=0)
+
+
+@pytest.mark.parametrize("window", [0, 10**9])
+def test_a_window_that_cannot_be_counted_is_refused_before_the_first_request(window: int) -> None:
+    with pytest.raises(ConfigError, match=f"The watch 'pace' has a window of {window} s"):
+        examine(load({"signals": {"pace": {"window": window}}, "evidence": {"directory": ""}}))
 
 
 def test_standings_reach_the_other_workers(redis_server: RedisServer) -> None:

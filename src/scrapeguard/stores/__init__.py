@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scrapeguard.errors import ConfigError
-from scrapeguard.model import Store
+from scrapeguard.model import Plan, Store
+from scrapeguard.stores.counting import span
 from scrapeguard.stores.failover import Event, Failover
 from scrapeguard.stores.memory import MemoryStore
 
@@ -42,6 +43,12 @@ def open_store(settings: StoreSettings, event: Event) -> Store:
     return Failover(_open_redis(settings), local, event, settings.breaker_seconds)
 
 
+def check(plan: Plan) -> None:
+    """Raise ConfigError for a watch that no store can count."""
+    for watch in plan.watches:
+        span(watch)
+
+
 async def about(settings: StoreSettings) -> str:
     """What answers at the URL of [store], in a sentence. Raises ConfigError and StoreUnavailable."""
     if settings.url.startswith("memory:"):
@@ -57,7 +64,6 @@ def _open_redis(settings: StoreSettings) -> "RedisStore":
     try:
         from scrapeguard.stores.redis import RedisStore  # late: an optional package, and slow to import
     except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"store.url needs the package {error.name}.", "Run pip install scrapeguard[redis]."
-        ) from error
+        missing = "store.url needs the package redis, which is not installed."
+        raise ConfigError(missing, "Run pip install scrapeguard[redis].") from error
     return RedisStore(settings.url, settings.prefix, settings.budget_ms / 1000)

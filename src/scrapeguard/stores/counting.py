@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 
+from scrapeguard.errors import ConfigError
 from scrapeguard.model import Gaps, Plan, Rung, Standing, Steps, SubjectKind, Watch
 
 LIMIT = 2**53 - 1
@@ -16,9 +17,9 @@ DAY = 86_400 * SECOND  # how long a strike is remembered
 STRIKES = 16  # and how many at most
 FAMILIES = 4  # walks followed at once for a subject and watch
 MOMENTS = 64  # gaps after which the running moments are halved, so that they follow a change
+LONGEST_WINDOW = 366 * 86_400  # seconds
 LONGEST_GAP = 10_800 * SECOND  # 64 squares of it, in milliseconds, still fit below 2**53
 MOST_BITS = 16_384  # two halves of 7 bits; see `pairs` in cells.py
-
 REMEMBERED = 1024  # names whose digest is kept at hand: several watches count the same object
 
 CLEAR = Standing()
@@ -57,11 +58,13 @@ def field(watch: Watch) -> str:
 
 
 def span(watch: Watch) -> int:
-    """The window in microseconds. Raises ValueError for measures that cannot be counted exactly."""
-    if not 1 <= watch.window <= 366 * 86_400:
-        raise ValueError(f"watch {watch.name!r} has a window of {watch.window} s; it must be from 1 s to 366 days.")
+    """The window in microseconds. Raises ConfigError for measures that cannot be counted exactly."""
+    if not 1 <= watch.window <= LONGEST_WINDOW:
+        hint = f"A window under [signals] must be from 1 s to {LONGEST_WINDOW} s, a year."
+        raise ConfigError(f"The watch {watch.name!r} has a window of {watch.window} s.", hint)
     if watch.bits % 8 or not 64 <= watch.bits <= MOST_BITS:
-        raise ValueError(f"watch {watch.name!r} has {watch.bits} bits; a multiple of 8 from 64 to {MOST_BITS} will do.")
+        hint = f"A multiple of 8 from 64 to {MOST_BITS} can be counted."
+        raise ConfigError(f"The watch {watch.name!r} has {watch.bits} bits.", hint)
     window = watch.window * SECOND
     return min(window, LONGEST_GAP) if watch.kind == "gaps" else window
 

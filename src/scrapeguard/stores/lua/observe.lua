@@ -199,7 +199,7 @@ local function standing(value, time)
     if time - struck < DAY then strikes = strikes + 1 end
     keep = max(keep, struck + DAY)
   end
-  if ends <= time then return 0, 0, strikes, keep end
+  if ends <= time or rung < 0 or rung > 4 then return 0, 0, strikes, keep end
   return rung, ends, strikes, keep
 end
 
