@@ -100,7 +100,7 @@ def test_a_hanging_redis_costs_the_budget_a_few_times_and_then_nothing(own_serve
         began = time.monotonic()
         for i in range(1000):
             assert (await stage.observe(i)).degraded
-        assert time.monotonic() - began < 0.2
+        assert time.monotonic() - began < 2  # waiting would be 200 s
         own_server.wake()
         stage.now += 2
         assert not (await stage.observe(1000)).degraded
