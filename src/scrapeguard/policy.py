@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Literal, get_args
 
 from scrapeguard.facts.networks import Networks
@@ -15,6 +16,15 @@ CALM = {  # nearly every request: nothing odd, no standing; made once, not each 
     for mode in get_args(Mode)
     for degraded in (False, True)
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What would have been without some of the signals: the fewest that matter, those nearest to their limits."""
+
+    without: tuple[Signal, ...]
+    score: int
+    rung: Rung
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,27 @@ class Policy:
         """How long a subject stays on a rung it is put on now."""
         return (0, self.throttle_seconds, self.challenge_seconds, self.tarpit_seconds, self.block_seconds)[rung]
 
+    def nearest(self, signals: Sequence[Signal]) -> Change | None:
+        """The smallest change that gives a milder rung; None when these signals ask for none.
+
+        The fewest signals; among as many, those that were over their limits by the least share.
+        Some detectors have a milder signal within the limit of this one: then a little more would have been needed.
+        """
+        counted = [signal for signal in signals if signal.mode == "enforce"]
+        score = sum(signal.weight for signal in counted)
+        rung = self.rung(score)
+        if rung is Rung.ALLOW:
+            return None
+        for size in range(1, len(counted) + 1):
+            found = [
+                Change(some, left, self.rung(left))
+                for some in combinations(counted, size)
+                if self.rung(left := score - sum(signal.weight for signal in some)) < rung
+            ]
+            if found:
+                return min(found, key=lambda change: (sum(map(excess, change.without)), change.score))
+        return None
+
     def welcome(self, signals: tuple[Signal, ...], identity: Identity | None) -> tuple[Signal, ...]:
         """The signals that count. A verified crawler moves like a machine, and has too much of a name to be odd."""
         if not signals or identity is None or identity.state != "verified":
@@ -90,6 +121,11 @@ class Policy:
         cause: Literal["none", "signals", "standing"] = "standing" if held else "signals" if signals else "none"
         imposed = rung if mode == "enforce" else Rung.ALLOW
         return Verdict(imposed, max(rung, intended), cause, tuple(signals), score, seconds, mode, tally.degraded)
+
+
+def excess(signal: Signal) -> float:
+    """By what share of its limit a signal was over it; what has no limit cannot be under it."""
+    return (signal.seen - signal.limit) / signal.limit if signal.limit else float("inf")
 
 
 class Lists:

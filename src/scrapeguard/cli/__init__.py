@@ -11,6 +11,7 @@ from scrapeguard.cli.crawlers import crawlers
 from scrapeguard.cli.demo import demo
 from scrapeguard.cli.doctor import doctor
 from scrapeguard.cli.evidence import export, incidents, show, verify
+from scrapeguard.cli.explain import explain
 from scrapeguard.cli.keeper import fsck, keeper, keys
 from scrapeguard.cli.proxy import proxy
 from scrapeguard.cli.replay import replay
@@ -24,6 +25,7 @@ COMMANDS: tuple[click.Command, ...] = (
     proxy,
     incidents,
     show,
+    explain,
     export,
     verify,
     keeper,

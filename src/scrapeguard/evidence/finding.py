@@ -1,0 +1,90 @@
+"""Find the record that a visitor quotes the reference of, and what belongs to it: fast, whatever the size of the log."""
+
+import json
+import mmap
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from scrapeguard.errors import InputError
+from scrapeguard.evidence.canonical import quoted
+from scrapeguard.evidence.entry import Entry, entry
+from scrapeguard.evidence.reading import segments
+from scrapeguard.model import Rung
+
+LOOKALIKES = str.maketrans("OIL", "011")  # as people read and type them
+SECOND = 1_000_000
+
+
+def find(directory: Path, reference: str) -> list[Entry]:
+    """The requests of a reference as somebody quotes it. References of imported logs can be those of several files.
+
+    Raises InputError when there is none.
+    """
+    if not segments(directory):
+        raise InputError(f"There is no evidence in {directory}.", "Name the folder of [evidence] directory.")
+    for written in spellings(reference):
+        found = list(holding(directory, f'"ref":{quoted(written)}'.encode()))
+        matching = [each for each in found if each.reference == written]
+        if matching:
+            return matching
+    hint = "Compare it with the page letter by letter; records that are not kept any more cannot be found."
+    raise InputError(f"There is no record {reference!r} in {directory}.", hint)
+
+
+def spellings(reference: str) -> list[str]:
+    """A reference as quoted, and as it must have been printed."""
+    letters = re.sub(r"[^0-9A-Z]", "", reference.upper()).translate(LOOKALIKES)
+    return list(dict.fromkeys((reference.strip(), "-".join(re.findall(".{1,4}", letters)))))
+
+
+def holding(directory: Path, needle: bytes) -> Iterator[Entry]:
+    """The requests on whose lines a piece of canonical JSON stands, segment by segment, in the order written."""
+    for path in segments(directory):
+        with path.open("rb") as file:
+            if not path.stat().st_size:
+                continue
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                for start, line in _lines(data, needle):
+                    found = entry(path.name, start, line)
+                    if found is not None:
+                        yield found
+
+
+def _lines(data: mmap.mmap, needle: bytes) -> Iterator[tuple[int, bytes]]:
+    place = data.find(needle)
+    while place >= 0:
+        start, end = data.rfind(b"\n", 0, place) + 1, data.find(b"\n", place)
+        if end < 0:
+            return  # torn
+        yield start, data[start:end]
+        place = data.find(needle, end)
+
+
+def placing(directory: Path, held: Entry) -> Entry | None:
+    """The request that put the actor of `held` on the rung it stood on then; None when that is not in this log."""
+    key = quoted(held.actor.partition(":")[2])
+    found = [
+        each
+        for each in holding(directory, f'"key":{key}'.encode())
+        if each.cause == "signals"
+        and each.rung is not Rung.ALLOW
+        and each.time <= held.time <= each.time + each.seconds * SECOND
+    ]
+    return max(found, key=lambda each: each.time, default=None)
+
+
+def force(directory: Path, found: Entry) -> dict[str, Any]:
+    """The settings in force for a request, by section; empty when they were not kept. A secret is not among them."""
+    short = json.loads(found.raw)["what"].get("config", "")
+    if not re.fullmatch(r"[0-9a-f]{16}", str(short)):
+        return {}
+    for path in (directory / "configs").glob(f"{short}*"):
+        try:
+            value = json.loads(path.read_bytes())
+        except (OSError, ValueError, RecursionError):
+            continue
+        if isinstance(value, dict):
+            return value
+    return {}
