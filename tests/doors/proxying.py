@@ -23,6 +23,7 @@ idle_seconds = 0.6
 send_seconds = 0.6
 drain_seconds = 0.3
 """
+TAIL = '\n[evidence]\ndirectory = "evidence"\n[keeper]\nrun = false\n'
 Answer = Callable[["Line"], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -203,7 +204,7 @@ def soon(condition: Callable[[], bool], seconds: float = 5) -> bool:
 
 
 def descriptors(pid: int) -> int:
-    return len(os.listdir(f"/proc/{pid}/fd"))
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 def resident(pid: int) -> int:

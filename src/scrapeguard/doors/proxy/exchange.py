@@ -44,6 +44,10 @@ class Exchange:
                 await self._answer(self._asked())
         except Vanished:
             return
+        except UpstreamError as error:
+            if self.upstream is not None:
+                error.upstream = self.upstream.url
+            raise
         finally:
             if self._timer is not None:
                 self._timer.cancel()
@@ -77,7 +81,6 @@ class Exchange:
             try:
                 await self._send_head(connection)
             except UpstreamError as error:
-                error.upstream = self.upstream.url
                 if not (again and connection.used and connection.silent and error.kind == "closed"):
                     raise
                 self._give_back()
