@@ -15,6 +15,7 @@ LAYERS = (  # a module imports from its own package and from lower lines, never 
     {"demo"},
     {"console", "doors"},
     {"guard", "exports"},
+    {"selftest"},
     {"parts"},
     {"signals", "policy", "responses", "stores", "evidence", "notices"},
     {"facts", "metrics", "sidecar"},

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from scrapeguard import config as configuration
 from scrapeguard import parts as building
 from scrapeguard.errors import ScrapeGuardError, StoreUnavailable
+from scrapeguard import selftest
 from scrapeguard.evidence.keeper import Duty
 from scrapeguard.model import Facts, Mode, Outcome, Rung, Store, Tally, Verdict
 from scrapeguard.parts import Parts
@@ -79,6 +80,7 @@ class ScrapeGuard:
         self._duty: Duty | None = None
         self._use(building.build(configuration.load(config)))
 
+        self._selftest: selftest.Periodic | None = None
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._started:  # with the first scope of any kind: not every server sends a lifespan
             self._started = True
@@ -86,6 +88,7 @@ class ScrapeGuard:
             self._duty = building.keep(self.parts)
         if scope["type"] == "lifespan":
             await self._lifespan(scope, receive, send)
+            self._selftest = selftest.begin(self.parts, lambda: self.parts)
             return
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
@@ -130,6 +133,8 @@ class ScrapeGuard:
         self.parts = parts
 
     def _later(self, work: Coroutine[Any, Any, Any]) -> None:
+        if self._selftest is not None:
+            await asyncio.to_thread(self._selftest.end)
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

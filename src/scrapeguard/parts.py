@@ -34,6 +34,13 @@ class ListSettings:
 
 
 @dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
+class SelfTestSettings:
+    """[selftest]"""
+
+    every_minutes: int = 0  # 0 = only when `scrapeguard selftest` is run
+
+
 class Parts:
     """One configuration at work."""
 
@@ -50,6 +57,7 @@ class Parts:
     keeper: KeeperSettings
     crawlers: Crawlers
 
+    selftest: SelfTestSettings
 
 def build(config: Config) -> Parts:
     """The parts for a configuration, at work. Raises ConfigError."""
@@ -96,6 +104,7 @@ def _assemble(config: Config, old: Parts | None) -> Parts:
     config.section("proxy", ProxySettings)  # valid behind every door; the sidecar finds it in the configuration
     config.finish()
     check(panel.plan)
+    selftest = config.section("selftest", SelfTestSettings)
 
     if old is None:
         evidence = EvidenceLog(recording, config.path)
@@ -105,5 +114,5 @@ def _assemble(config: Config, old: Parts | None) -> Parts:
         for name, now in (("store", storing), ("evidence", recording), ("keeper", keeper)):
             if now != old.config.known()[name]:
                 raise ConfigError(f"{config.source}: [{name}] has changed.", "That takes effect with a restart only.")
-    mode = guard.mode
-    return Parts(config, mode, reader, store, panel, policy, lists, notices, responses, evidence, keeper, crawlers)
+    judging = (reader, store, panel, policy, lists)
+    return Parts(config, guard.mode, *judging, notices, responses, evidence, keeper, crawlers, selftest)

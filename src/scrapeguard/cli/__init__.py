@@ -17,6 +17,7 @@ from scrapeguard.cli.proxy import proxy
 from scrapeguard.cli.replay import replay
 from scrapeguard.cli.robots import robots
 from scrapeguard.errors import ScrapeGuardError
+from scrapeguard.cli.selftest import selftest
 from scrapeguard.version import __version__
 
 COMMANDS: tuple[click.Command, ...] = (
@@ -37,6 +38,7 @@ COMMANDS: tuple[click.Command, ...] = (
     agent,
     doctor,
 )
+    selftest,
 
 
 class Refusal(click.ClickException):

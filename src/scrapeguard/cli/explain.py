@@ -18,9 +18,9 @@ from scrapeguard.exports.words import printable
 def explain(reference: str, directory: Path, as_json: bool) -> None:
     """Explain the decision with this REFERENCE, from the evidence in DIRECTORY.
 
-    The reference is on every refusal; a visitor may quote it with or without dashes, in capitals or not. The answer says
-    what was seen, what each signal weighed, which limits were in force, what the smallest change is that would have
-    changed the decision, and what the visitor was told.
+    The reference is on every refusal; a visitor may quote it with or without dashes, in capitals or not. The answer
+    says what was seen, what each signal weighed, which limits were in force, what the smallest change is that would
+    have changed the decision, and what the visitor was told.
     """
     told = []
     for found in finding.find(directory, reference):

@@ -1,4 +1,4 @@
-"""Find the record that a visitor quotes the reference of, and what belongs to it: fast, whatever the size of the log."""
+"""Find the record that a visitor quotes the reference of, and what belongs to it, fast in a large log."""
 
 import json
 import mmap
