@@ -13,8 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scrapeguard import config as configuration
 from scrapeguard import parts as building
-from scrapeguard.errors import ScrapeGuardError, StoreUnavailable
 from scrapeguard import selftest
+from scrapeguard.errors import ScrapeGuardError, StoreUnavailable
 from scrapeguard.evidence.keeper import Duty
 from scrapeguard.model import Facts, Mode, Outcome, Rung, Store, Tally, Verdict
 from scrapeguard.parts import Parts
@@ -78,17 +78,17 @@ class ScrapeGuard:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._started = False
         self._duty: Duty | None = None
+        self._selftest: selftest.Periodic | None = None
         self._use(building.build(configuration.load(config)))
 
-        self._selftest: selftest.Periodic | None = None
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._started:  # with the first scope of any kind: not every server sends a lifespan
             self._started = True
             self._reload_on_hangup()
             self._duty = building.keep(self.parts)
+            self._selftest = selftest.begin(self.parts, lambda: self.parts)
         if scope["type"] == "lifespan":
             await self._lifespan(scope, receive, send)
-            self._selftest = selftest.begin(self.parts, lambda: self.parts)
             return
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
@@ -122,6 +122,8 @@ class ScrapeGuard:
     async def close(self) -> None:
         """Finish what is under way, close the evidence and the store."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._selftest is not None:
+            await asyncio.to_thread(self._selftest.end)
         if self._duty is not None:
             await asyncio.to_thread(self._duty.end)
         self.parts.evidence.close()
@@ -133,8 +135,6 @@ class ScrapeGuard:
         self.parts = parts
 
     def _later(self, work: Coroutine[Any, Any, Any]) -> None:
-        if self._selftest is not None:
-            await asyncio.to_thread(self._selftest.end)
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

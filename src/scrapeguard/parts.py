@@ -34,13 +34,13 @@ class ListSettings:
 
 
 @dataclass(frozen=True, slots=True)
-@dataclass(frozen=True, slots=True)
 class SelfTestSettings:
     """[selftest]"""
 
     every_minutes: int = 0  # 0 = only when `scrapeguard selftest` is run
 
 
+@dataclass(frozen=True, slots=True)
 class Parts:
     """One configuration at work."""
 
@@ -56,8 +56,8 @@ class Parts:
     evidence: EvidenceLog
     keeper: KeeperSettings
     crawlers: Crawlers
-
     selftest: SelfTestSettings
+
 
 def build(config: Config) -> Parts:
     """The parts for a configuration, at work. Raises ConfigError."""
@@ -102,9 +102,9 @@ def _assemble(config: Config, old: Parts | None) -> Parts:
     storing, recording = config.section("store", StoreSettings), config.section("evidence", EvidenceSettings)
     keeper = config.section("keeper", KeeperSettings)
     config.section("proxy", ProxySettings)  # valid behind every door; the sidecar finds it in the configuration
+    selftest = config.section("selftest", SelfTestSettings)
     config.finish()
     check(panel.plan)
-    selftest = config.section("selftest", SelfTestSettings)
 
     if old is None:
         evidence = EvidenceLog(recording, config.path)

@@ -16,8 +16,8 @@ from scrapeguard.cli.keeper import fsck, keeper, keys
 from scrapeguard.cli.proxy import proxy
 from scrapeguard.cli.replay import replay
 from scrapeguard.cli.robots import robots
-from scrapeguard.errors import ScrapeGuardError
 from scrapeguard.cli.selftest import selftest
+from scrapeguard.errors import ScrapeGuardError
 from scrapeguard.version import __version__
 
 COMMANDS: tuple[click.Command, ...] = (
@@ -36,9 +36,9 @@ COMMANDS: tuple[click.Command, ...] = (
     robots,
     crawlers,
     agent,
+    selftest,
     doctor,
 )
-    selftest,
 
 
 class Refusal(click.ClickException):
