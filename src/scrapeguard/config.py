@@ -46,8 +46,13 @@ class Config:
         self._known: dict[str, object] = {}
 
     def section(self, name: str, settings: type[T]) -> T:
-        """Settings of the section `name` ("signals.pace"), with defaults for what is not set. Raises ConfigError."""
-        built = bind(settings, lookup(self.tables, name, self.source), name, self.source)
+        """Settings of the section `name` ("signals.pace"), with defaults for what is not set. Raises ConfigError.
+
+        Sections under it that are read already are not settings of it.
+        """
+        table = lookup(self.tables, name, self.source)
+        own = {key: value for key, value in table.items() if f"{name}.{key}" not in self._known}
+        built = bind(settings, own, name, self.source)
         self._known[name] = built
         return built
 

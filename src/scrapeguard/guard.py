@@ -17,6 +17,7 @@ from scrapeguard import selftest
 from scrapeguard.errors import ScrapeGuardError, StoreUnavailable
 from scrapeguard.evidence.keeper import Duty
 from scrapeguard.model import Facts, Mode, Outcome, Rung, Store, Tally, Verdict
+from scrapeguard.notices.headers import Headers
 from scrapeguard.parts import Parts
 from scrapeguard.policy import Lists, Policy
 from scrapeguard.signals import Panel
@@ -105,7 +106,7 @@ class ScrapeGuard:
             verdict = await judge(facts)
             answer = site if verdict.rung is Rung.ALLOW else parts.responses.answer(verdict, facts)
 
-        meter = Meter(send)
+        meter = Meter(send, parts.notices.headers if answer is site else None)
         try:
             await answer(scope, receive, meter)
         finally:
@@ -184,12 +185,16 @@ class ScrapeGuard:
 
 
 class Meter:
-    """A `send` that notes the status, counts body bytes, and when the whole body was out (0 = not yet)."""
+    """A `send` that notes the status, counts body bytes, and when the whole body was out (0 = not yet).
 
-    __slots__ = ("_send", "bytes", "ended", "status")
+    It adds the headers that tell robots what they may do, if there are any.
+    """
 
-    def __init__(self, send: Send) -> None:
+    __slots__ = ("_send", "_told", "bytes", "ended", "status")
+
+    def __init__(self, send: Send, told: Headers | None = None) -> None:
         self._send = send
+        self._told = told
         self.status = 0
         self.bytes = 0
         self.ended = 0
@@ -202,6 +207,8 @@ class Meter:
             last = not message.get("more_body", False)
         elif kind in ("http.response.start", "websocket.http.response.start"):
             self.status = message["status"]
+            if self._told and kind == "http.response.start":
+                message = {**message, "headers": self._told.added(message.get("headers", ()))}
         elif kind == "websocket.accept":
             self.status = 101
         elif kind == "websocket.close":

@@ -10,7 +10,8 @@ from scrapeguard.facts.crawlers import Crawlers, CrawlerSettings
 from scrapeguard.facts.networks import Networks
 from scrapeguard.facts.reader import FactsReader, FactsSettings
 from scrapeguard.model import Mode, Store
-from scrapeguard.notices import Notices, NoticeSettings
+from scrapeguard.notices import Notices
+from scrapeguard.notices import configured as notices_of
 from scrapeguard.policy import Lists, Policy
 from scrapeguard.responses import Responses, ResponseSettings
 from scrapeguard.sidecar import ProxySettings
@@ -92,8 +93,9 @@ def _assemble(config: Config, old: Parts | None) -> Parts:
     listed = config.section("lists", ListSettings)
     policy = config.section("policy", Policy)
     panel = Panel({name: config.section(f"signals.{name}", detector) for name, detector in DETECTORS.items()})
-    reading, telling = config.section("facts", FactsSettings), config.section("notices", NoticeSettings)
-    notices = Notices(telling, config.path, reading.traps)
+    reading = config.section("facts", FactsSettings)
+    notices = notices_of(config, reading.traps)
+    telling = notices.settings
     knowing = config.section("crawlers", CrawlerSettings)
     crawlers = Crawlers(knowing, config.path, old.crawlers if old else None)
     reader = FactsReader(reading, notices.forbidden, crawlers.identify)

@@ -1,82 +1,75 @@
-"""What the site publishes about what robots may do: a robots.txt for each host, told before any decision."""
+"""What the site publishes about what robots may do, told to everybody before any decision; robots.txt for each host."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from scrapeguard.config import shipped
+from scrapeguard.config import Config
 from scrapeguard.errors import ConfigError
 from scrapeguard.model import Agent, Facts
+from scrapeguard.notices import rsl, security, tdm
 from scrapeguard.notices.document import Document
+from scrapeguard.notices.headers import Headers
+from scrapeguard.notices.purposes import Purposes
 from scrapeguard.notices.robots import HOME, MAX_BYTES, Robots, parse
+from scrapeguard.notices.robots_file import robots_file
 from scrapeguard.notices.rules import encoded
-from scrapeguard.notices.template import fill
+from scrapeguard.notices.settings import LICENSE, TDM_POLICY, NoticeSettings
+from scrapeguard.notices.terms import terms_page
 
-TEMPLATE = "robots/robots.txt"
+__all__ = ["NoticeSettings", "Notices", "Purposes", "configured"]
+
 REMEMBERED = 8192  # verdicts
 MAX_REMEMBERED = 512  # characters of a path whose verdict is remembered
+USUAL = Purposes()
 OTHERS = ""  # every host that has no file of its own
 
 
-@dataclass(frozen=True, slots=True)
-class NoticeSettings:
-    """[notices]"""
-
-    robots: str = ""  # path of the site's own robots.txt, served as it is; "" = ours
-    hosts: dict[str, str] = field(default_factory=dict)  # another file for a host
-    terms_url: str = ""  # a URL, or a path on this site
-    contact: str = ""  # a URL such as "mailto:data@shop.example", or words
-    sitemaps: tuple[str, ...] = ()
-    serve_robots: bool = True  # False = the site answers /robots.txt; it is known here only if `robots` names the file
-
-    def __post_init__(self) -> None:
-        terms = self.terms_url
-        if terms and not (terms.startswith(("https://", "http://", "/")) and _quotable(terms)):
-            raise ValueError(f"terms_url is {terms!r}; it must be a URL, or a path on this site, in printable ASCII.")
-        if not self.contact.isprintable():
-            raise ValueError(f"contact is {self.contact!r}; it must be one line without control characters.")
-        for host in self.hosts:
-            if ":" in host.rpartition("]")[2]:
-                raise ValueError(f"hosts has {host!r}; leave out the port.")
-
-
-def _quotable(url: str) -> bool:
-    return all("!" <= letter <= "~" and letter not in '<>"\\' for letter in url)
-
-
 class Notices:
-    """robots.txt at work. No robot that obeys it may be led into one of the `traps`: every group has to forbid them.
+    """What is published, at work. No robot that obeys robots.txt may be led into one of the `traps`: every group has
+    to forbid them. `headers` are those that the site's own answers carry.
 
     Raises ConfigError for a file that cannot be read, is too long to be obeyed, or does not forbid a trap.
     """
 
-    def __init__(self, settings: NoticeSettings, path: Callable[[str], Path], traps: tuple[str, ...] = ()) -> None:
-        files = {host.lower(): _read(path(name)) for host, name in settings.hosts.items()}
+    def __init__(
+        self,
+        settings: NoticeSettings,
+        path: Callable[[str], Path],
+        traps: tuple[str, ...] = (),
+        policy: Purposes = USUAL,
+    ) -> None:
+        self.settings, self.policy = settings, policy
+        self.headers = Headers(settings, policy)
+        self.files = {host.lower(): _read(path(name)) for host, name in settings.hosts.items()}
         if settings.robots:
-            files[OTHERS] = _read(path(settings.robots))
+            self.files[OTHERS] = _read(path(settings.robots))
         elif settings.serve_robots:
-            files[OTHERS] = _ours(settings, traps)
-        self._rules = {host: parse(body) for host, body in files.items()}
+            self.files[OTHERS] = _checked(robots_file(settings, policy, traps), "robots.txt")
+        self._rules = {host: parse(body) for host, body in self.files.items()}
         for host, robots in self._rules.items():
             _refuse_open_traps(robots, traps, host)
-        self._documents = (
-            {host: Document(body, "text/plain; charset=utf-8") for host, body in files.items()}
-            if settings.serve_robots
-            else {}
-        )
+        served = self.files.items() if settings.serve_robots else ()
+        self._robots = {host: Document(body, "text/plain; charset=utf-8") for host, body in served}
+        self._documents = dict(_others(settings, policy))
         self._verdicts: dict[tuple[str | None, str, str], str] = {}
 
     def covers(self, facts: Facts) -> bool:
         """Whether the request asks for a notice, which nobody is refused."""
-        return facts.path == HOME and facts.method in ("GET", "HEAD") and not facts.websocket
+        return (
+            (facts.path == HOME or facts.path in self._documents)
+            and facts.method in ("GET", "HEAD")
+            and not facts.websocket
+        )
 
     def answer(self, facts: Facts) -> ASGIApp | None:
         """The notice a request asks for; None where it asks for none, or for one that the site tells itself."""
         if not self.covers(facts):
             return None
-        return self._documents.get(facts.host or OTHERS) or self._documents.get(OTHERS)
+        if facts.path != HOME:
+            return self._documents[facts.path][1]
+        return self._robots.get(facts.host or OTHERS) or self._robots.get(OTHERS)
 
     def forbidden(self, host: str | None, agent: Agent, path: str) -> str:
         """The line that forbids an agent a path (as sent, with its query); "" = allowed, or nothing is known."""
@@ -98,21 +91,42 @@ class Notices:
         return self._rules.get(host or OTHERS) or self._rules.get(OTHERS)
 
     def published(self) -> Mapping[str, bytes]:
-        """What is served, by name: "robots.txt", and "robots.txt@host" for a host that has its own."""
-        return {
-            f"robots.txt@{host}" if host else "robots.txt": document.body for host, document in self._documents.items()
-        }
+        """What is told, by name: "robots.txt", "robots.txt@host" for a host that has its own, "headers", and others."""
+        told = {f"robots.txt@{host}" if host else "robots.txt": it.body for host, it in self._robots.items()}
+        told |= {name: document.body for name, document in self._documents.values()}
+        return told | ({"headers": self.headers.text()} if self.headers else {})
+
+    def paths(self) -> dict[str, str]:
+        """Where each of them is served, by name; headers are everywhere."""
+        found = {name: HOME for name in self.published() if name.startswith("robots.txt")}
+        return found | {name: path for path, (name, _) in self._documents.items()}
 
 
-def _ours(settings: NoticeSettings, traps: tuple[str, ...]) -> bytes:
-    template = shipped(TEMPLATE).read_text("utf-8")
-    values = {
-        "terms": (settings.terms_url,) if settings.terms_url else (),
-        "contact": (settings.contact,) if settings.contact else (),
-        "trap": traps,
-        "sitemap": settings.sitemaps,
-    }
-    return _checked(fill(template, values), "robots.txt")
+def configured(config: Config, traps: tuple[str, ...]) -> Notices:
+    """The notices of a configuration: its sections [notices.policy] and [notices]. Raises ConfigError."""
+    policy = config.section("notices.policy", Purposes)
+    return Notices(config.section("notices", NoticeSettings), config.path, traps, policy)
+
+
+def _others(settings: NoticeSettings, policy: Purposes) -> Iterator[tuple[str, tuple[str, Document]]]:
+    """Path, name and document of each notice but robots.txt."""
+    wanted = settings.publish
+    if "tdm" in wanted:
+        if policy.reserved() is None:
+            raise ConfigError(
+                'notices.publish has "tdm", and notices.policy leaves ai_train open: there is nothing to say.',
+                'Set ai_train to "refuse" or "allow".',
+            )
+        yield tdm.PATH, ("tdmrep.json", Document(tdm.tdm_file(settings, policy), "application/json"))
+        if tdm.has_policy(settings):
+            yield TDM_POLICY, ("tdm-policy.json", Document(tdm.tdm_policy(settings), "application/ld+json"))
+    if "license" in wanted:
+        yield LICENSE, ("license.xml", Document(rsl.license_file(settings, policy), rsl.MEDIA_TYPE))
+    if "security" in wanted:
+        yield security.PATH, ("security.txt", Document(security.security_file(settings), "text/plain; charset=utf-8"))
+    if "terms" in wanted:
+        page = Document(terms_page(settings, policy), "text/html; charset=utf-8")
+        yield settings.terms_url.partition("#")[0], ("terms", page)
 
 
 def _read(path: Path) -> bytes:

@@ -1,28 +1,24 @@
-"""Our own robots.txt: the template in robots/robots.txt, filled in from the settings."""
+"""The templates in robots/, filled in: what we publish, as far as it is text."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from scrapeguard.errors import ConfigError
+from scrapeguard.config import shipped
 
-_PLACE = re.compile(r"\{([a-z]+)\}")
+_PLACE = re.compile(r"\{([a-z_]+)\}")
+
+Values = Mapping[str, Sequence[str]]
 
 
-def fill(template: str, values: Mapping[str, tuple[str, ...]]) -> bytes:
+def fill(name: str, values: Values) -> bytes:
     """The template with each line that has a {place} repeated for each of its values; without values it is left out.
 
-    Raises ConfigError for a value that would not stay on its line, or would be cut short there.
+    Values stand as they are given: whoever gives them sees to it that they stay on their line.
     """
-    for name, listed in values.items():
-        for value in listed:
-            if not value.isprintable() or ("#" in value and name in ("trap", "sitemap")):
-                raise ConfigError(
-                    f"robots.txt cannot carry the {name} {value!r}.", "Leave out control characters and '#'."
-                )
-    return ("\n".join(_lines(template, values)) + "\n").encode()
+    return ("\n".join(_lines(shipped(f"robots/{name}").read_text("utf-8"), values)) + "\n").encode()
 
 
-def _lines(template: str, values: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+def _lines(template: str, values: Values) -> Iterator[str]:
     for line in template.splitlines():
         place = _PLACE.search(line)
         if place is None:
