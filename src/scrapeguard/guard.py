@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -95,26 +96,35 @@ class ScrapeGuard:
             await self.app(scope, receive, send)
             return
 
-        now, began = time.time_ns() // 1000, time.perf_counter_ns()
-        parts, judge = self.parts, self.judge
-        facts = parts.reader.read(scope, now)
-        site = self.app if self._site is None else self._site(facts, parts)
-        if parts.notices.covers(facts):  # told to everybody, blocked or not: a refusal would withdraw the notice
-            verdict, answer = NOTICE, parts.notices.answer(facts) or site
-            self._later(judge.note(facts))
-        else:
-            verdict = await judge(facts)
-            answer = site if verdict.rung is Rung.ALLOW else parts.responses.answer(verdict, facts)
-
-        meter = Meter(send, parts.notices.headers if answer is site else None)
+        began = time.perf_counter_ns()
+        decision = await self.decide(scope)
+        facts, parts = decision.facts, decision.parts
+        answer = decision.answer or (self.app if self._site is None else self._site(facts, parts))
+        meter = Meter(send, parts.notices.headers if decision.answer is None else None)
         try:
             await answer(scope, receive, meter)
         finally:
             ended = meter.ended or time.perf_counter_ns()  # what the app does after the body is not the visitor's wait
             outcome = Outcome(meter.status, meter.bytes, (ended - began) // 1000, bool(meter.ended))
-            parts.evidence.request(facts, verdict, outcome)
-            if verdict.rung is Rung.ALLOW and judge.panel.wants(facts, outcome):
-                self._later(judge.note(facts, outcome))
+            self.conclude(decision, outcome)
+
+    async def decide(self, scope: Scope) -> "Decision":
+        """Read and judge one http or websocket request. Whoever answers it has to `conclude`."""
+        parts, judge = self.parts, self.judge
+        facts = parts.reader.read(scope, time.time_ns() // 1000)
+        if parts.notices.covers(facts):  # told to everybody, blocked or not: a refusal would withdraw the notice
+            self._later(judge.note(facts))
+            return Decision(facts, NOTICE, parts.notices.answer(facts), parts, judge)
+        verdict = await judge(facts)
+        answer = None if verdict.rung is Rung.ALLOW else parts.responses.answer(verdict, facts)
+        return Decision(facts, verdict, answer, parts, judge)
+
+    def conclude(self, decision: "Decision", outcome: Outcome) -> None:
+        """Record the request, and count what became of it."""
+        facts, verdict, judge = decision.facts, decision.verdict, decision.judge
+        decision.parts.evidence.request(facts, verdict, outcome)
+        if verdict.rung is Rung.ALLOW and judge.panel.wants(facts, outcome):
+            self._later(judge.note(facts, outcome))
 
     def reload(self) -> None:
         """Read the configuration again and swap it in whole; a faulty one changes nothing. Raises ConfigError."""
@@ -182,6 +192,17 @@ class ScrapeGuard:
             log.error("reload refused, the old configuration stays: %s", error)
         else:
             log.info("configuration reloaded, digest %s", self.parts.config.digest)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One request, judged: what is known of it, what follows, and who said so."""
+
+    facts: Facts
+    verdict: Verdict
+    answer: ASGIApp | None  # instead of the site; None = the site answers
+    parts: Parts
+    judge: Judge
 
 
 class Meter:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import click
 
 from scrapeguard.cli.agent import agent
+from scrapeguard.cli.auth import auth
 from scrapeguard.cli.check import check
 from scrapeguard.cli.crawlers import crawlers
 from scrapeguard.cli.demo import demo
@@ -24,6 +25,7 @@ COMMANDS: tuple[click.Command, ...] = (
     demo,
     replay,
     proxy,
+    auth,
     incidents,
     show,
     explain,

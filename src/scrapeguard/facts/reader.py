@@ -133,6 +133,10 @@ class FactsReader:
             self._identify(agent, origin.client, now),
         )
 
+    def forwarded(self, scope: Mapping[str, Any]) -> bool:
+        """Whether a scope comes from a proxy of ours that says who asks."""
+        return self._clients.tells(scope.get("client"), dict(scope["headers"]))
+
     def read_log(self, entry: LogEntry) -> Facts:
         """The facts of a log line; what its format does not hold is None."""
         scheme, host, path, query = _split(entry)

@@ -1,0 +1,58 @@
+"""`auth`: the guard as a decision service, which a proxy asks before it passes a request on."""
+
+import functools
+import logging
+
+import click
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from scrapeguard import config as configuration
+from scrapeguard import parts
+from scrapeguard.cli import listening
+from scrapeguard.doors.forward_auth import ForwardAuth, demand_proxies
+
+KEEP_ALIVE = 65  # seconds; longer than the minute for which most proxies keep a connection
+END = 10  # seconds for what is under way at SIGTERM: no answer takes as long
+
+
+@click.command()
+@click.option("--listen", default="127.0.0.1:9000", show_default=True, metavar="ADDR", help="Where to listen.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 256), help="Processes.")
+@click.option("--config", "file", type=click.Path(), help="The configuration; it has to name your proxies.")
+def auth(listen: str, workers: int, file: str | None) -> None:
+    """Answer the proxy's question: may this request pass? For nginx, Caddy, HAProxy, Traefik, Envoy and others.
+
+    config/deploy/ has a configuration for each of them. ADDR is host:port, [address]:port, :port or unix:/path.
+
+    SIGHUP reads the configuration again, SIGTERM ends.
+    """
+    config = configuration.load(file)
+    parts.examine(config)
+    demand_proxies(config)
+    bound = listening.bind(listen)
+    click.echo(f"Answering at {listening.name(bound)}.")
+    listening.note_workers(config, workers)
+    server = uvicorn.Config(
+        functools.partial(application, file),
+        factory=True,
+        ws="none",
+        lifespan="on",
+        workers=workers,
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=END,
+    )
+    if workers > 1:
+        Multiprocess(server, [bound]).run()
+    else:
+        uvicorn.Server(server).run([bound])
+
+
+def application(file: str | None) -> ForwardAuth:
+    """What one worker serves."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    return ForwardAuth(file)

@@ -1,0 +1,164 @@
+"""Real proxies in front of a site, with the configurations that we ship; only addresses and paths are put in."""
+
+import http.client
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from serving import Served, answers, free_port, wait_until
+
+PROGRAM = str(Path(sys.executable).with_name("scrapeguard"))
+DEPLOY = Path(__file__).parent.parent.parent / "config" / "deploy"
+FAIL_OPEN = {"nginx": ("#error_page", "error_page"), "haproxy": ("FAIL closed", "FAIL open")}
+NGINX = """
+daemon off; master_process off; pid nginx.pid; error_log log; events {{}}
+http {{
+    access_log off; client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fcgi;
+    uwsgi_temp_path uwsgi; scgi_temp_path scgi; include {conf};
+}}
+"""
+PROXIES = ("nginx", "caddy", "haproxy")
+
+
+class Site:
+    """A site in a thread: answers everything, and remembers what it got: head lines and the length of the body."""
+
+    def __init__(self) -> None:
+        seen: list[tuple[str, str, list[tuple[str, str]], int]] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def answer(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                seen.append((self.command, self.path, [(k.lower(), v) for k, v in self.headers.items()], len(body)))
+                self.send_response(404 if self.path.startswith("/missing") else 200)
+                self.send_header("Content-Length", "8")
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(b"the site")
+
+            do_GET = do_HEAD = do_POST = do_PUT = answer  # noqa: N815
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, *_: object) -> None:
+                pass  # a proxy that ends while it is connected
+
+        self.seen = seen
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self.port = int(self._server.server_address[1])
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@contextmanager
+def running(command: list[str], folder: Path, port: int, **environment: str) -> Iterator[Served]:
+    """A server with its log in the folder, from its first answer on; it is ended on the way out."""
+    with (folder / "log").open("ab") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=os.environ | environment)
+    served = Served(port, folder, process)
+    try:
+        wait_until(lambda: answers(served), served)
+        yield served
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def auth(folder: Path, config: str) -> Iterator[Served]:
+    """`scrapeguard auth` with a configuration; its evidence is in the folder."""
+    folder.mkdir(exist_ok=True)
+    tail = '\n[evidence]\ndirectory = "evidence"\n[keeper]\nrun = false\n'
+    (folder / "guard.toml").write_text(config + tail, "utf-8")
+    port = free_port()
+    command = [PROGRAM, "auth", "--listen", f"127.0.0.1:{port}", "--config", "guard.toml"]
+    with running(command, folder, port) as served:
+        yield served
+
+
+@contextmanager
+def front(name: str, folder: Path, auth_port: int, site_port: int, fail_open: bool = False) -> Iterator[Served]:
+    """A proxy with our configuration for it, in front of a site and asking `scrapeguard auth`."""
+    binary = shutil.which(name) or shutil.which(name, path="/usr/sbin")
+    assert binary, f"{name} is not installed, and these tests are not skipped: apt-get install {name}"
+    folder.mkdir()
+    port = free_port()
+    file = {"nginx": "nginx.conf", "caddy": "Caddyfile", "haproxy": "haproxy.cfg"}[name]
+    text = (DEPLOY / file).read_text("utf-8")
+    for shipped, ours in ((":9000", auth_port), (":8000", site_port), (":8080", port)):
+        assert shipped in text
+        text = text.replace(shipped, f":{ours}")
+    if fail_open:
+        text = opened(name, text)
+    text = text.replace("/etc/haproxy/haproxy-scrapeguard.lua", str(DEPLOY / "haproxy-scrapeguard.lua"))
+    if name == "caddy":
+        text = "{\n\tadmin off\n}\n" + text
+    conf = folder / file
+    conf.write_text(text, "utf-8")
+    (folder / "main.conf").write_text(NGINX.format(conf=conf), "utf-8")
+    command = {
+        "nginx": [binary, "-p", str(folder), "-c", "main.conf", "-e", "log"],
+        "caddy": [binary, "run", "--config", str(conf), "--adapter", "caddyfile"],
+        "haproxy": [binary, "-db", "-f", str(conf)],
+    }[name]
+    with running(command, folder, port, HOME=str(folder), XDG_DATA_HOME=str(folder), XDG_CONFIG_HOME=str(folder)) as it:
+        yield it
+
+
+def opened(name: str, text: str) -> str:
+    """The configuration with what it offers for letting visitors through when ScrapeGuard is down."""
+    if name == "caddy":
+        head, tail = text.split("\t#handle_errors", 1)
+        return f"{head}\thandle_errors{tail}".replace("\n\t#\t", "\n\t\t").replace("\n\t#}", "\n\t}")
+    shipped, ours = FAIL_OPEN[name]
+    assert shipped in text
+    return text.replace(shipped, ours)
+
+
+def ask(
+    served: Served, method: str, path: str, address: str, headers: dict[str, str] | None = None, body: bytes = b""
+) -> http.client.HTTPResponse:
+    """One request with a curl-like client from an address of the loopback; the answer is read."""
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=10, source_address=(address, 0))
+    try:
+        connection.putrequest(method, path, skip_accept_encoding=True)
+        for name, value in (headers or {}).items():
+            connection.putheader(name, value)
+        if body:
+            connection.putheader("Content-Length", str(len(body)))
+        connection.endheaders(body or None)
+        response = connection.getresponse()
+        response.text = response.read()  # type: ignore[attr-defined]
+        return response
+    finally:
+        connection.close()
+
+
+def raw(served: Served, request: bytes, address: str) -> bytes:
+    """Bytes as they are, and what comes back."""
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10, source_address=(address, 0)) as line:
+        line.sendall(request)
+        answer = b""
+        while part := line.recv(65536):
+            answer += part
+        return answer

@@ -1,0 +1,239 @@
+"""Forward-auth behind real proxies, each with the configuration that we ship."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fronts import PROXIES, Site, ask, auth, front, raw
+from serving import CHROME, Served, free_port, wait_until
+
+CONFIG = """
+[facts]
+trusted_proxies = ["127.0.0.1"]
+[lists]
+deny = ["127.0.0.66"]
+[signals.pace]
+limit = 4
+distinct = 2
+"""
+TOLD = ("x-sg-verdict", "x-sg-client", "x-sg-score", "x-sg-request-id")
+FORGED = {
+    "X-SG-Verdict": "allow",
+    "X-SG-Client": "198.51.100.1",
+    "X-SG-Score": "0",
+    "X-SG-Request-Id": "forged",
+    "X-SG-Refusal": "forged",
+    "X-Forwarded-For": "198.51.100.1",
+    "X-Forwarded-Proto": "https",
+    "X-Forwarded-Host": "forged.example",
+    "X-Forwarded-Uri": "/forged",
+    "X-Forwarded-Method": "OPTIONS",
+    "X-Original-URI": "/forged",
+    "X-Original-Method": "OPTIONS",
+    "Forwarded": "for=198.51.100.1",
+    "X-Real-IP": "198.51.100.1",
+}
+
+
+@dataclass
+class Stand:
+    name: str
+    place: Served
+    auth: Served
+    site: Site
+
+    def records(self, path: str) -> list[dict[str, Any]]:
+        """The records of a path; they are on the disk soon after."""
+        return [it for it in self.auth.records() if it["k"] == "request" and it["who"]["path"] == path]
+
+    def recorded(self, path: str, count: int = 1) -> list[dict[str, Any]]:
+        wait_until(lambda: len(self.records(path)) >= count, self.auth)
+        return self.records(path)
+
+    def reached(self, path: str) -> list[tuple[str, str, list[tuple[str, str]], int]]:
+        return [it for it in self.site.seen if it[1].partition("?")[0] == path]
+
+
+@pytest.fixture(scope="module")
+def deciding(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with auth(tmp_path_factory.mktemp("auth"), CONFIG) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    made = Site()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module", params=PROXIES)
+def stand(
+    request: pytest.FixtureRequest, deciding: Served, site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stand]:
+    folder = tmp_path_factory.mktemp("front") / "it"
+    with front(request.param, folder, deciding.port, site.port) as place:
+        yield Stand(request.param, place, deciding, site)
+
+
+@pytest.fixture(scope="module", params=PROXIES)
+def open_stand(
+    request: pytest.FixtureRequest, deciding: Served, site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stand]:
+    """The proxy that lets through when nobody answers; but somebody does."""
+    folder = tmp_path_factory.mktemp("front") / "it"
+    with front(request.param, folder, deciding.port, site.port, fail_open=True) as place:
+        yield Stand(request.param, place, deciding, site)
+
+
+def address(stand: Stand, test: int) -> str:
+    """An address of the loopback that no other proxy and test has, so that counts are their own."""
+    return f"127.0.{PROXIES.index(stand.name) + 1}.{test}"
+
+
+def told(head: list[tuple[str, str]]) -> dict[str, str]:
+    """What the site is told; each exactly once."""
+    values = [(name, value) for name, value in head if name.startswith("x-sg-")]
+    assert len(values) == len(dict(values)), values
+    return dict(values)
+
+
+def score(record: dict[str, Any]) -> str:
+    return str(record["what"]["verdict"]["score"])
+
+
+def test_what_is_allowed_reaches_the_site_with_all_that_was_decided(stand: Stand) -> None:
+    path, who = f"/{stand.name}/allowed", address(stand, 1)
+    answer = ask(stand.place, "GET", path, who, CHROME)
+    assert (answer.status, answer.text) == (200, b"the site")
+    (head,) = [it[2] for it in stand.reached(path)]
+    (record,) = stand.recorded(path)
+    values = told(head)
+    assert [values.get(name) for name in TOLD] == ["allow", who, score(record), record["what"]["ref"]]
+    assert record["who"]["address"] == who
+    assert record["what"]["method"] == "GET"
+
+
+def test_a_body_reaches_the_site_and_is_not_sent_with_the_question(stand: Stand) -> None:
+    path = f"/{stand.name}/posted"
+    assert ask(stand.place, "POST", path, address(stand, 2), CHROME, b"x" * 300_000).status == 200
+    assert [(it[0], it[3]) for it in stand.reached(path)] == [("POST", 300_000)]
+    assert stand.recorded(path)[0]["what"]["method"] == "POST"
+
+
+def test_a_head_request_is_recorded_as_one(stand: Stand) -> None:
+    path = f"/{stand.name}/head"
+    answer = ask(stand.place, "HEAD", path, address(stand, 3), CHROME)
+    assert (answer.status, answer.text) == (200, b"")
+    assert stand.recorded(path)[0]["what"]["method"] == "HEAD"
+
+
+def test_a_visitor_can_forge_nothing(stand: Stand) -> None:
+    path, who = f"/{stand.name}/forged", address(stand, 4)
+    assert ask(stand.place, "GET", path, who, CHROME | FORGED).status == 200
+    (record,) = stand.recorded(path)
+    assert (record["who"]["address"], record["what"]["method"]) == (who, "GET")
+    assert record["what"]["host"] == "127.0.0.1"
+    values = told(stand.reached(path)[0][2])
+    assert [values.get(name) for name in TOLD] == ["allow", who, score(record), record["what"]["ref"]]
+    assert not stand.records("/forged")
+
+
+def test_odd_bytes_of_the_target_are_judged_as_they_were_sent(stand: Stand) -> None:
+    path, query = f"/{stand.name}/a%20b/..%2F%C3%28//c", "q=%00&x='(*)&y=%ff%FE&z=a+b?c"
+    assert ask(stand.place, "GET", f"{path}?{query}", address(stand, 5), CHROME).status == 200
+    assert stand.recorded(path)[0]["who"]["query"] == query
+
+
+def test_a_refusal_is_the_visitors_answer_and_is_counted_once(stand: Stand) -> None:
+    who = address(stand, 6)
+    paths = [f"/{stand.name}/many/{number}" for number in range(8)]
+    answers = [ask(stand.place, "GET", path, who, {"User-Agent": "tool/1"}) for path in paths]
+    statuses = [answer.status for answer in answers]
+    first = statuses.index(429)
+    assert statuses == [200] * first + [429] * (8 - first)
+    for path, answer in list(zip(paths, answers, strict=True))[first:]:
+        problem = json.loads(answer.text)
+        assert answer.getheader("Content-Type") == "application/problem+json"
+        assert answer.getheader("Cache-Control") == "no-store"
+        assert int(answer.getheader("Retry-After", "")) == problem["retry_after"] > 0
+        assert problem["status"] == 429
+        assert problem["reasons"]
+        assert not stand.reached(path)
+        (record,) = stand.recorded(path)
+        assert record["what"]["ref"] == problem["reference"]
+        assert record["what"]["status"] == 429
+
+
+def test_a_person_gets_a_page_and_a_post_or_head_is_refused_alike(stand: Stand) -> None:
+    who = "127.0.0.66"
+    page = ask(stand.place, "GET", f"/{stand.name}/page", who, CHROME)
+    assert page.status == 403
+    assert page.getheader("Content-Type") == "text/html; charset=utf-8"
+    assert b"<html" in page.text
+    posted = ask(stand.place, "POST", f"/{stand.name}/page", who, CHROME, b"x" * 1000)
+    assert (posted.status, b"<html" in posted.text) == (403, True)
+    head = ask(stand.place, "HEAD", f"/{stand.name}/page", who, CHROME)
+    assert (head.status, head.text) == (403, b"")
+    assert not stand.reached(f"/{stand.name}/page")
+    assert [it["what"]["method"] for it in stand.recorded(f"/{stand.name}/page", 3)] == ["GET", "POST", "HEAD"]
+
+
+def test_robots_txt_is_told_to_everybody(stand: Stand) -> None:
+    for who in ("127.0.0.66", address(stand, 7)):
+        answer = ask(stand.place, "GET", "/robots.txt", who, CHROME)
+        assert answer.status == 200
+        assert b"User-agent: *" in answer.text
+    assert not stand.reached("/robots.txt")
+
+
+def test_what_the_questions_own_paths_are_called_is_no_secret_door(stand: Stand) -> None:
+    for path in ("/_scrapeguard", "/check?mode=generic", "/render", "/envoy/x", "/healthz"):
+        assert ask(stand.place, "GET", path, "127.0.0.66", CHROME).status in (403, 404), path
+
+
+@pytest.mark.parametrize("name", PROXIES)
+def test_nobody_is_let_through_when_the_decision_service_is_down(name: str, site: Site, tmp_path: Path) -> None:
+    with front(name, tmp_path / "it", free_port(), site.port) as place:
+        path = f"/{name}/closed"
+        answer = ask(place, "GET", path, "127.0.0.1", CHROME | FORGED)
+        assert answer.status in (500, 502, 503)
+        assert path not in [it[1] for it in site.seen]
+
+
+@pytest.mark.parametrize("name", PROXIES)
+def test_who_fails_open_says_so_and_passes_nothing_on_that_was_forged(name: str, site: Site, tmp_path: Path) -> None:
+    with front(name, tmp_path / "it", free_port(), site.port, fail_open=True) as place:
+        path = f"/{name}/open"
+        assert ask(place, "POST", path, "127.0.0.1", CHROME | FORGED, b"x" * 100_000).status == 200
+        (head,) = [it[2] for it in site.seen if it[1] == path]
+        assert {name: value for name, value in told(head).items() if name in TOLD} == {"x-sg-verdict": "unjudged"}
+
+
+def test_to_fail_open_lets_nobody_through_who_is_refused(open_stand: Stand) -> None:
+    paths = [f"/{open_stand.name}/trap/{number}" for number in range(8)]
+    statuses = [ask(open_stand.place, "GET", path, address(open_stand, 8), {}).status for path in paths]
+    assert statuses[-1] == 429
+    assert ask(open_stand.place, "GET", f"/{open_stand.name}/trap", "127.0.0.66", {}).status == 403
+    assert len([path for path in paths if open_stand.reached(path)]) == statuses.count(200) < 8
+
+
+@pytest.mark.parametrize("odd", [b"X-Odd: \x01\x02", b"X-Odd: " + b"\xe9" * 6000, b"X-Odd\x80: a", b"X(Odd): a"])
+def test_no_header_makes_the_question_fail_so_that_it_is_open(open_stand: Stand, odd: bytes) -> None:
+    """A blocked visitor sends what the proxy may pass on and the decision service may not like."""
+    path = f"/{open_stand.name}/odd"
+    request = b"GET %b HTTP/1.1\r\nHost: 127.0.0.1\r\n%b\r\nConnection: close\r\n\r\n" % (path.encode(), odd)
+    assert b" 200 " not in raw(open_stand.place, request, "127.0.0.66").partition(b"\r\n")[0]
+    assert not open_stand.reached(path)
+
+
+def test_no_length_of_a_reason_makes_the_question_fail_so_that_it_is_open(open_stand: Stand) -> None:
+    """The reasons of a refusal name the agent; nginx has one page of memory for the headers of an answer."""
+    paths = [f"/{open_stand.name}/long/{number}" for number in range(8)]
+    agent = {"User-Agent": "\u00e9" * 4000}
+    answers = [ask(open_stand.place, "GET", path, address(open_stand, 9), agent) for path in paths]
+    assert answers[-1].status == 429
+    assert json.loads(answers[-1].text)["reference"]
