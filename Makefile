@@ -5,7 +5,7 @@ VENV ?= .venv
 ARGS ?= -n auto
 BIN := $(VENV)/bin
 
-.PHONY: venv demo test lint bench clean
+.PHONY: venv demo test lint bench soak clean
 
 venv: $(VENV)/.ready
 
@@ -28,6 +28,9 @@ lint: venv
 
 bench: venv
 	$(BIN)/python benchmarks/overhead.py
+
+soak: venv
+	SOAK_MEGABYTES=2048 $(BIN)/python -m pytest tests/doors/test_proxy_life.py -k any_size
 
 clean:
 	rm -rf $(VENV) demo-output

@@ -139,7 +139,7 @@ def test_an_attack_with(site: Upstream, served: Served, what: str) -> None:
     assert answer[:9] in (b"", b"HTTP/1.1 ")
     assert answer[9:10] in (b"", b"2", b"4", b"5")
     assert head(ask(served, b"GET /after HTTP/1.1\r\nHost: a\r\n\r\n"))[0] == 200  # and no answer is left for others
-    assert soon(lambda: judged(served)[-1:] == ["/after"])
+    assert soon(lambda: "/after" in judged(served)[before:])
     allowed = iter(judged(served)[before:])
     assert all(target.decode() in allowed for target in understood(site))  # in the same order
     assert b"6.6.6.6" not in site.seen()

@@ -1,8 +1,12 @@
 """`proxy`: the guard as a reverse proxy in front of any site."""
 
+import asyncio
 import functools
 import logging
+import socket
+import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
@@ -57,12 +61,41 @@ def proxy(
             f"{workers} times as much. Set store.url to a redis:// URL for one count.",
             err=True,
         )
-    app = functools.partial(application, file, upstreams)
-    server = configured(app, workers, int(settings.end_seconds), tls_cert, tls_key)
+    options = (workers, int(settings.end_seconds), tls_cert, tls_key)
     if workers > 1:
-        Multiprocess(server, [bound]).run()
-    else:
-        uvicorn.Server(server).run([bound])
+        Multiprocess(configured(functools.partial(application, file, upstreams), *options), [bound]).run()
+        return
+    server = uvicorn.Server(configured(lambda: application(file, upstreams, lambda: stop(server, bound)), *options))
+    server.run([bound])
+
+
+def stop(server: uvicorn.Server, bound: socket.socket) -> None:
+    """Take no new connections but those that wait already: closing would reset them."""
+    loop, config, state = asyncio.get_running_loop(), server.config, server.server_state
+
+    def protocol() -> asyncio.Protocol:
+        made: asyncio.Protocol = config.http_protocol_class(config, state, server.lifespan.state)  # type: ignore[call-arg]
+        return made
+
+    with suppress(OSError):  # BlockingIOError: nobody waits any more
+        while True:
+            line, _ = bound.accept()
+            line.setblocking(False)
+            task = loop.create_task(_taken(loop, protocol, line, config.ssl))
+            state.tasks.add(task)
+            task.add_done_callback(state.tasks.discard)
+    for each in server.servers:
+        each.close()
+
+
+async def _taken(
+    loop: asyncio.AbstractEventLoop,
+    protocol: Callable[[], asyncio.Protocol],
+    line: socket.socket,
+    tls: ssl.SSLContext | None,
+) -> None:
+    with suppress(OSError):  # gone already
+        await loop.connect_accepted_socket(protocol, line, ssl=tls)
 
 
 def configured(
@@ -87,10 +120,10 @@ def configured(
     )
 
 
-def application(file: str | None, upstreams: tuple[str, ...]) -> App:
+def application(file: str | None, upstreams: tuple[str, ...], stop: Callable[[], None] | None = None) -> App:
     """What one worker serves."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
-    served: App = door().served(file, upstreams)
+    served: App = door().served(file, upstreams, stop)
     return served
 
 

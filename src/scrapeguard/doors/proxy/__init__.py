@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from email.utils import formatdate
 from functools import partial
@@ -26,12 +27,17 @@ from scrapeguard.sidecar import ProxySettings
 log = logging.getLogger("scrapeguard.proxy")
 
 
-def served(config: configuration.Source, upstreams: tuple[str, ...] = ()) -> ASGIApp:
-    """The guard with the upstreams behind it: those given, or those of the configuration. Raises ConfigError."""
+def served(
+    config: configuration.Source, upstreams: tuple[str, ...] = (), stop: Callable[[], None] | None = None
+) -> ASGIApp:
+    """The guard with the upstreams behind it: those given, or those of the configuration. Raises ConfigError.
+
+    `stop` makes the server take no new connections, where it can; see Drain.
+    """
     sidecar = Sidecar(upstreams)
     guard = ScrapeGuard(sidecar.lifespan, config, sidecar)
     sidecar.use(guard.parts)
-    return Drain(guard, lambda: sidecar.fleet().settings.drain_seconds)
+    return Drain(guard, lambda: sidecar.fleet().settings.drain_seconds, stop)
 
 
 def ready(config: Config, upstreams: tuple[str, ...]) -> ProxySettings:
@@ -111,7 +117,10 @@ class Sidecar:
 def _settings(config: Config, upstreams: tuple[str, ...]) -> ProxySettings:
     settings = config.known()["proxy"]
     assert isinstance(settings, ProxySettings)
-    return replace(settings, upstreams=upstreams) if upstreams else settings
+    try:
+        return replace(settings, upstreams=upstreams) if upstreams else settings
+    except ValueError as error:
+        raise ConfigError(f"--upstream: {error}") from error
 
 
 class Dates:

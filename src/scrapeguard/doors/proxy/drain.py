@@ -1,7 +1,8 @@
 """The end of a server under load: visitors first leave of their own accord, then the server ends.
 
 A server that is told to end closes idle connections at once, and a request that is just then on its way is lost. So on
-SIGTERM each response first asks for a new connection next time, for some seconds; only then the server is told.
+SIGTERM each response asks for a new connection next time, for some seconds; then no new ones are taken, and who has
+just come is still served; only then the server is told.
 """
 
 import asyncio
@@ -12,15 +13,18 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+LAST = 0.3  # seconds for the requests of those who have just come
+
 log = logging.getLogger("scrapeguard.proxy")
 
 
 class Drain:
-    """ASGI middleware, the outermost. `seconds` are asked for when the end begins."""
+    """ASGI middleware, the outermost. `seconds` are asked for when the end begins; `stop` stops the listening."""
 
-    def __init__(self, app: ASGIApp, seconds: Callable[[], float]) -> None:
+    def __init__(self, app: ASGIApp, seconds: Callable[[], float], stop: Callable[[], None] | None) -> None:
         self._app = app
         self._seconds = seconds
+        self._stop = stop
         self._ending = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -37,9 +41,12 @@ class Drain:
             return
 
         def end() -> None:
-            first, self._ending = not self._ending, True
-            seconds = self._seconds() if first else 0
-            log.info("told to end; connections are closed for %g s", seconds)
+            seconds = 0.0 if self._ending else self._seconds()
+            log.info("told to end; visitors are asked to close their connections for %g s", seconds)
+            if self._stop is not None and not self._ending:
+                loop.call_later(seconds, self._stop)
+                seconds += LAST
+            self._ending = True
             loop.call_later(seconds, ends, signal.SIGTERM, None)
 
         loop.add_signal_handler(signal.SIGTERM, end)
