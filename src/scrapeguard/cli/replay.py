@@ -12,7 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from scrapeguard import config
+from scrapeguard.cli import comparing
 from scrapeguard.doors.clients import Track, iso
+from scrapeguard.doors.compare import compare
 from scrapeguard.doors.formats import FORMATS
 from scrapeguard.doors.log_file import STDIN, size
 from scrapeguard.doors.replay import Replay
@@ -30,9 +32,16 @@ ORDERLY = 60_000_000  # microseconds a log goes back by itself
 @click.option("--format", "forced", type=click.Choice(list(FORMATS)), help="Instead of guessing.")
 @click.option("--evidence", type=click.Path(file_okay=False, path_type=Path), help="Write records into this folder.")
 @click.option("--config", "settings", type=click.Path(path_type=Path), help="The configuration to try.")
+@click.option("--compare", "other", type=click.Path(path_type=Path), help="Another configuration: who fares otherwise?")
 @click.option("--top", type=click.IntRange(0), default=20, show_default=True, help="How many clients to list.")
 def replay(
-    logs: tuple[str, ...], as_json: bool, forced: str | None, evidence: Path | None, settings: Path | None, top: int
+    logs: tuple[str, ...],
+    as_json: bool,
+    forced: str | None,
+    evidence: Path | None,
+    settings: Path | None,
+    other: Path | None,
+    top: int,
 ) -> None:
     """Judge the requests in access logs as the guard would have judged them, by the log's own clock.
 
@@ -47,20 +56,30 @@ def replay(
       scrapeguard replay /var/log/nginx/access.log
       scrapeguard replay access.log.2.gz access.log.1 access.log --top 50
       scrapeguard replay access.log --config new.toml --json | jq '.flagged[].address'
+      scrapeguard replay access.log --config now.toml --compare new.toml
     """
     if evidence and STDIN in logs:
         raise InputError("Evidence names the file it comes from, by digest.", "Save standard input to a file first.")
-    total = sum(size(name) for name in logs)
-    session = Replay(config.load(settings), str(evidence.resolve()) if evidence else "")
-    try:
-        _read(session, logs, forced, total)
-    finally:
-        session.close()
-    session.demand()
-    if as_json:
+    if other and STDIN in logs:
+        raise InputError("To compare, the logs are read twice.", "Save standard input to a file first.")
+    session = _session(settings, logs, forced, str(evidence.resolve()) if evidence else "")
+    if other is not None:
+        comparing.show(compare(session, _session(other, logs, forced, "")), top, as_json)
+    elif as_json:
         click.echo(json.dumps(summary(session), indent=2))
     else:
         _print(session, top)
+
+
+def _session(settings: Path | None, logs: tuple[str, ...], forced: str | None, evidence: str) -> Replay:
+    """The logs, judged by one configuration."""
+    session = Replay(config.load(settings), evidence)
+    try:
+        _read(session, logs, forced, sum(size(name) for name in logs))
+    finally:
+        session.close()
+    session.demand()
+    return session
 
 
 def _read(session: Replay, logs: tuple[str, ...], forced: str | None, total: int) -> None:

@@ -1,5 +1,6 @@
 """What a replay remembers of each client: a few numbers from its first request on, whether or not anything is odd."""
 
+import math
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,6 +10,8 @@ from scrapeguard.model import Facts, Outcome, Resource, Rung, Verdict
 
 MOST = 100_000  # clients without a signal that are remembered at the same time; the longest unseen is forgotten
 MOST_EXACT = 200_000  # clients, up to which their number is exact
+IRREGULAR = 0.6  # spread of the pauses between pages, from which on they are a reader's rather than a program's
+REST = 900_000_000  # microseconds; a longer pause between pages is the end of a visit
 MOST_INCIDENTS = 100  # of a client; the last of them takes whatever comes later
 
 Json = dict[str, object]
@@ -46,6 +49,33 @@ class Incident:
 
 
 @dataclass(slots=True)
+class Pauses:
+    """Time between the pages of one client, as running moments."""
+
+    count: int = 0
+    total: float = 0.0  # seconds
+    squares: float = 0.0
+    latest: int | None = None
+
+    def note(self, now: int) -> None:
+        """One more page."""
+        if self.latest is not None and 0 < now - self.latest <= REST:
+            seconds = (now - self.latest) / 1_000_000
+            self.count += 1
+            self.total += seconds
+            self.squares += seconds * seconds
+        self.latest = now
+
+    @property
+    def spread(self) -> float:
+        """The standard deviation as a share of the mean; 0 when there are too few to tell."""
+        if self.count < 4 or not self.total:
+            return 0.0
+        mean = self.total / self.count
+        return math.sqrt(max(self.squares / self.count - mean * mean, 0.0)) / mean
+
+
+@dataclass(slots=True)
 class Track:
     """One client's numbers."""
 
@@ -69,11 +99,24 @@ class Track:
     first_measure_at: int | None = None  # which of its requests would have been the first not to reach the site
     refused: int = 0  # requests that would not have reached the site
     incidents: list[Incident] = field(default_factory=list)
+    pauses: Pauses = field(default_factory=Pauses)
     between: tuple[int, int] = (0, 0)  # requests and bytes since the last one of an incident
 
     @property
     def flagged(self) -> bool:
         return bool(self.signals) or self.rung is not Rung.ALLOW
+
+    @property
+    def marks(self) -> list[str]:
+        """What it has of a person: the assets of its pages, referers, pauses of different lengths."""
+        found = []
+        if self.kind in ("browser", "app") and 2 * self.assets >= self.pages > 0:
+            found.append("assets")
+        if 2 * self.referers >= self.requests:
+            found.append("referers")
+        if self.pauses.spread >= IRREGULAR:
+            found.append("pauses")
+        return found
 
     def note(self, facts: Facts, verdict: Verdict, outcome: Outcome, idle: int) -> None:
         """One more request; an incident ends when nothing asked for a measure for `idle` microseconds."""
@@ -87,7 +130,9 @@ class Track:
             self.address = facts.client.key  # several addresses of one IPv6 /64
         self.requests += 1
         self.first, self.last = min(self.first, facts.time), max(self.last, facts.time)
-        self.pages += facts.resource is Resource.PAGE
+        if facts.resource is Resource.PAGE:
+            self.pages += 1
+            self.pauses.note(facts.time)
         self.assets += facts.resource is Resource.ASSET
         self.referers += bool(facts.referer)
         self.errors += outcome.status >= 400
