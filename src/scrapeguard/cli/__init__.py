@@ -14,6 +14,7 @@ from scrapeguard.cli.doctor import doctor
 from scrapeguard.cli.evidence import export, incidents, show, verify
 from scrapeguard.cli.explain import explain
 from scrapeguard.cli.keeper import fsck, keeper, keys
+from scrapeguard.cli.notices import notices
 from scrapeguard.cli.proxy import proxy
 from scrapeguard.cli.replay import replay
 from scrapeguard.cli.robots import robots
@@ -36,6 +37,7 @@ COMMANDS: tuple[click.Command, ...] = (
     keys,
     check,
     robots,
+    notices,
     crawlers,
     agent,
     selftest,

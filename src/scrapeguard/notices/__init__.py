@@ -1,6 +1,7 @@
 """What the site publishes about what robots may do, told to everybody before any decision; robots.txt for each host."""
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 
 from starlette.types import ASGIApp
@@ -11,6 +12,7 @@ from scrapeguard.model import Agent, Facts
 from scrapeguard.notices import rsl, security, tdm
 from scrapeguard.notices.document import Document
 from scrapeguard.notices.headers import Headers
+from scrapeguard.notices.lint import Contradiction, lint_robots, lint_security
 from scrapeguard.notices.purposes import Purposes
 from scrapeguard.notices.robots import HOME, MAX_BYTES, Robots, parse
 from scrapeguard.notices.robots_file import robots_file
@@ -95,6 +97,14 @@ class Notices:
         told = {f"robots.txt@{host}" if host else "robots.txt": it.body for host, it in self._robots.items()}
         told |= {name: document.body for name, document in self._documents.values()}
         return told | ({"headers": self.headers.text()} if self.headers else {})
+
+    def lint(self, now: datetime) -> Iterator[Contradiction]:
+        """What is published and contradicts itself, the policy, or the law of fair competition."""
+        for host, body in self.files.items():
+            yield from lint_robots(f"robots.txt@{host}" if host else "robots.txt", body, self.settings, self.policy)
+        expires = self.settings.expires()
+        if expires is not None and "security" in self.settings.publish:
+            yield from lint_security(expires, now)
 
     def paths(self) -> dict[str, str]:
         """Where each of them is served, by name; headers are everywhere."""

@@ -20,9 +20,9 @@ MAX_TEXT = 200  # characters of a line that are quoted
 HOME = "/robots.txt"
 START = 5  # characters; most patterns of real files differ in them
 
-_AGENT_KEYS = ("user-agent", "useragent", "user agent")
-_ALLOW_KEYS = ("allow",)
-_DISALLOW_KEYS = ("disallow", "dissallow", "dissalow", "disalow", "diasllow", "disallaw")
+AGENT_KEYS = ("user-agent", "useragent", "user agent")
+ALLOW_KEYS = ("allow",)
+DISALLOW_KEYS = ("disallow", "dissallow", "dissalow", "disalow", "diasllow", "disallaw")
 _TOKEN = re.compile(r"[a-z_-]*")  # RFC 9309 2.2.1; whatever else the line says is not part of the token
 _NAME = re.compile(r"[^\s/;,]*")  # but "360Spider" and "MJ12bot" exist, and mean themselves
 
@@ -65,40 +65,41 @@ class Robots:
     groups: Mapping[str, Group]
 
     def group(self, token: str) -> Group:
-        """The group that a product token ("Googlebot", in any case) has to obey."""
-        return self.groups.get(token.lower()) or self.groups.get("*") or _NOBODY
+        """The group that a product token ("Googlebot", in any case) has to obey; of "Sogou web spider", "Sogou"."""
+        name = token.lower()
+        return self.groups.get(name) or self.groups.get(name.partition(" ")[0]) or self.groups.get("*") or _NOBODY
 
 
 def parse(data: bytes) -> Robots:
     """Read a robots.txt. Never fails: a line that makes no sense is skipped, as is what lies beyond MAX_BYTES."""
     rules: dict[str, list[Rule]] = {}
-    names: set[str] = set()
+    tokens: set[str] = set()
     in_rules = False
-    for number, line in enumerate(_lines(data), 1):
-        key, value = _split(line)
-        if key.startswith(_AGENT_KEYS):
+    for number, line in enumerate(lines(data), 1):
+        key, value = split(line)
+        if key.startswith(AGENT_KEYS):
             if in_rules:
-                names, in_rules = set(), False
-            for name in _names(value.decode("latin-1").lower()):
-                names.add(name)
+                tokens, in_rules = set(), False
+            for name in names(value.decode("latin-1").lower()):
+                tokens.add(name)
                 rules.setdefault(name, [])
-        elif key.startswith(_ALLOW_KEYS + _DISALLOW_KEYS):
+        elif key.startswith(ALLOW_KEYS + DISALLOW_KEYS):
             in_rules = True
-            found = tuple(_rules(number, key.startswith(_ALLOW_KEYS), line, value))
-            for name in names:
+            found = tuple(_rules(number, key.startswith(ALLOW_KEYS), line, value))
+            for name in tokens:
                 rules[name].extend(found)
     return Robots({name: Group(name, listed) for name, listed in rules.items()})
 
 
-def _lines(data: bytes) -> list[bytes]:
+def lines(data: bytes) -> list[bytes]:
     """The lines, without comments. A line that is cut by the limit of the file's size says nothing."""
-    lines = data.removeprefix(b"\xef\xbb\xbf")[: MAX_BYTES + 1].splitlines()
+    found = data.removeprefix(b"\xef\xbb\xbf")[: MAX_BYTES + 1].splitlines()
     if len(data) > MAX_BYTES:
-        del lines[-1:]
-    return [line[:MAX_LINE].partition(b"#")[0].strip() for line in lines]
+        del found[-1:]
+    return [line[:MAX_LINE].partition(b"#")[0].strip() for line in found]
 
 
-def _split(line: bytes) -> tuple[str, bytes]:
+def split(line: bytes) -> tuple[str, bytes]:
     """Key (lower case) and value of a line; ("", b"") when it has none."""
     key, colon, value = line.partition(b":")
     if not colon:
@@ -110,12 +111,12 @@ def _split(line: bytes) -> tuple[str, bytes]:
     return key.strip().decode("latin-1").lower(), value.strip()
 
 
-def _names(value: str) -> set[str]:
+def names(value: str) -> set[str]:
     """The names under which a user-agent line can be found: the token, and the name as written."""
     if value == "*" or (value.startswith("*") and value[1].isspace()):
         return {"*"}
-    names = {match[0] for match in (_TOKEN.match(value), _NAME.match(value)) if match}
-    return names - {"", "*"}
+    found = {match[0] for match in (_TOKEN.match(value), _NAME.match(value)) if match}
+    return found - {"", "*"}
 
 
 def _rules(number: int, allow: bool, line: bytes, value: bytes) -> Iterable[Rule]:
