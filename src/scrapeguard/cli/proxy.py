@@ -105,6 +105,7 @@ def configured(
     return uvicorn.Config(
         app,
         factory=True,
+        interface="asgi3",
         http="httptools",
         lifespan="on",
         workers=workers,

@@ -89,6 +89,10 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
         return data
 
+    def exhausted(self) -> bool:
+        """Whether the whole response has come and was taken."""
+        return self.done and not self._chunks and self.error is None
+
     async def send(self, data: bytes, seconds: float) -> None:
         """Send a part of the request's body; waits while the upstream is slower. Raises UpstreamError, Vanished."""
         if self.error is not None:
@@ -223,7 +227,8 @@ class Connection(asyncio.Protocol):
             self._wake()
             return
         self.status = status
-        self._framed = any(name in (b"content-length", b"transfer-encoding") for name, _ in self.fields)
+        names = dict(self.fields)
+        self._framed = b"content-length" in names or b"transfer-encoding" in names
         if self._bodiless:
             self._clean = self._parser.should_keep_alive()
             self._parser = None  # this one waits for a body that does not come

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -27,13 +27,12 @@ class Drain:
         self._stop = stop
         self._ending = False
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "lifespan" and threading.current_thread() is threading.main_thread():
             self._take_over(asyncio.get_running_loop())
         if self._ending and scope["type"] == "http":
-            await self._app(scope, receive, closing(send))
-        else:
-            await self._app(scope, receive, send)
+            send = closing(send)
+        return self._app(scope, receive, send)
 
     def _take_over(self, loop: asyncio.AbstractEventLoop) -> None:
         ends = signal.getsignal(signal.SIGTERM)

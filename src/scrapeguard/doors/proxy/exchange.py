@@ -156,28 +156,26 @@ class Exchange:
 
     async def _answer(self, connection: Connection) -> None:
         """Pass the response on."""
-        status = connection.status
+        status, named = connection.status, dict(connection.fields)
         if status < 200 or status > 599:
             raise UpstreamError("garbage", 502, f"answered with status {status}", "answer")
-        if any(name == b"transfer-encoding" and value.lower() != b"chunked" for name, value in connection.fields):
+        if named.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
             raise UpstreamError("garbage", 502, "used a transfer coding that is not known here", "answer")
         headers = incoming(connection.fields, status)
-        if not any(name == b"date" for name, _ in headers):
+        if b"date" not in named:
             headers.append((b"date", self.now()))
         if self._more and self._task is None:  # answered without asking for the body, which may come or not
             headers.append((b"connection", b"close"))
-        idle = self.fleet.settings.idle_seconds
-        body = await connection.body(idle) if connection.done else b""
         trailing = "http.response.trailers" in (self.scope.get("extensions") or {})
         start: dict[str, Any] = {"type": "http.response.start", "status": status, "headers": headers}
         if trailing:
             start["trailers"] = True
         self.started = True
         await self.send(start)
-        while not connection.done or body:
-            if body:
-                await self.send({"type": "http.response.body", "body": body, "more_body": True})
+        idle, whole = self.fleet.settings.idle_seconds, False
+        while not whole:
             body = await connection.body(idle)
-        await self.send({"type": "http.response.body", "body": b"", "more_body": False})
+            whole = connection.exhausted()
+            await self.send({"type": "http.response.body", "body": body, "more_body": not whole})
         if trailing:
             await self.send({"type": "http.response.trailers", "headers": connection.trailers, "more_trailers": False})

@@ -26,6 +26,12 @@ EDGE = frozenset(  # what a proxy of the operator may say, and a visitor may not
     b"traceparent tracestate baggage".split()
 )
 KEPT = frozenset((b"host", b"content-length", b"cookie", b"authorization"))  # no Connection header can name them away
+PLAIN = frozenset(  # what nearly every visitor sends, and every site may see
+    b"accept accept-encoding accept-language cache-control cookie dnt if-modified-since if-none-match origin pragma "
+    b"priority range referer sec-ch-ua sec-ch-ua-mobile sec-ch-ua-platform sec-fetch-dest sec-fetch-mode "
+    b"sec-fetch-site sec-fetch-user upgrade-insecure-requests user-agent".split()
+)
+NONE: frozenset[bytes] = frozenset()
 RESPONSE_HOP = HOP | {b"proxy-authenticate"}
 
 METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
@@ -67,6 +73,9 @@ def outgoing(scope: Mapping[str, Any], facts: Facts, strip: bytes = b"") -> Requ
     host, hosts, lengths, coding, expects = b"", 0, [], b"", False
     fields: list[tuple[bytes, bytes]] = []
     for name, value in headers:
+        if name in PLAIN and not named:
+            fields.append((name, value))
+            continue
         if name == b"host":
             host, hosts = value, hosts + 1
             continue
@@ -144,13 +153,12 @@ def _forwarding(name: bytes) -> bool:
     return name in OURS or name[:12] == b"x-forwarded-"
 
 
-def _named(headers: Fields) -> set[bytes]:
+def _named(fields: Fields) -> frozenset[bytes]:
     """The headers that Connection says are for one hop only."""
-    named: set[bytes] = set()
-    for name, value in headers:
-        if name == b"connection" and value.lower() not in (b"keep-alive", b"close"):
-            named.update(option.strip() for option in value.lower().split(b","))
-    return named - KEPT
+    said = b",".join([value for name, value in fields if name == b"connection"]).lower()
+    if said in (b"", b"keep-alive", b"close"):
+        return NONE
+    return frozenset(option.strip() for option in said.split(b",")) - KEPT
 
 
 def _check_host(host: bytes, count: int, version: str) -> None:
