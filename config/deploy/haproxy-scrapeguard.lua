@@ -1,6 +1,6 @@
 -- Ask ScrapeGuard whether a request may pass; what it refuses is answered with its own page. For haproxy.cfg.
 
-local url = os.getenv("SCRAPEGUARD_URL") .. "/check?mode=generic"
+local url = os.getenv("SCRAPEGUARD_URL") .. "/check?mode=haproxy"
 local open = os.getenv("SCRAPEGUARD_FAIL") == "open"
 local down = { [0] = true, [502] = true, [503] = true, [504] = true } -- HAProxy's own word for a server that is not there
 local own = { connection = true, ["content-length"] = true, ["transfer-encoding"] = true, upgrade = true, expect = true }
@@ -35,6 +35,7 @@ core.register_action("scrapeguard", { "http-req" }, function(txn)
     local question = carried(txn.http:req_get_headers())
     question["x-forwarded-uri"] = { txn.f:pathq() }
     question["x-forwarded-method"] = { txn.f:method() }
+    question["x-forwarded-names"] = { txn.f:req_hdr_names(",") } -- their order, which a table of Lua's does not keep
     local answer = core.httpclient():get({ url = url, headers = question, timeout = 300 })
 
     if down[answer.status] and not (answer.headers and answer.headers["x-sg-verdict"]) then

@@ -12,7 +12,7 @@ from starlette.types import Scope
 
 from scrapeguard.errors import InputError
 
-Mode = Literal["nginx", "nginx-page", "generic", "envoy"]
+Mode = Literal["nginx", "nginx-page", "generic", "haproxy", "envoy"]
 Pairs = list[tuple[bytes, bytes]]
 
 CHECK, ENVOY = "/check", "/envoy"  # Envoy puts the visitor's path and query behind its prefix, so it has no `mode`
@@ -20,7 +20,9 @@ TOLD: dict[Mode, tuple[bytes, bytes]] = {
     "nginx": (b"x-original-uri", b"x-original-method"),
     "nginx-page": (b"x-original-uri", b"x-original-method"),
     "generic": (b"x-forwarded-uri", b"x-forwarded-method"),
+    "haproxy": (b"x-forwarded-uri", b"x-forwarded-method"),
 }
+NAMES = b"x-forwarded-names"  # of the headers that came, in order: HAProxy's client loses it, and adds some of its own
 ABSOLUTE = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]{0,15}://[^/?#]*")
 METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}")
 
@@ -50,6 +52,9 @@ def original(scope: Scope, mode: Mode) -> Scope:
     else:
         target, method = (_only(headers, name) for name in TOLD[mode])
         headers = [pair for pair in headers if pair[0] not in TOLD[mode]]
+    if mode == "haproxy":
+        places = {name: place for place, name in enumerate(_only(headers, NAMES).split(b","))}
+        headers = sorted((pair for pair in headers if pair[0] in places), key=lambda pair: places[pair[0]])
     if METHOD.fullmatch(method) is None:
         raise InputError(f"{method[:40]!r} is no method.", "Pass the visitor's method on as it is.")
     return _scope(scope, headers, method.decode(), target)
