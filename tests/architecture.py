@@ -24,8 +24,9 @@ LAYERS = (  # a module imports from its own package and from lower lines, never 
 )
 HOMES = {  # the files or folders that may import a package that is not ours
     "click": ("cli/",),
-    "cryptography": ("evidence/", "exports/bundle.py"),
+    "cryptography": ("facts/signatures.py", "evidence/", "exports/bundle.py"),
     "dns": ("facts/dns.py",),
+    "http_message_signatures": ("facts/signatures.py",),
     "httptools": ("doors/proxy/",),
     "redis": ("stores/redis.py",),
     "rich": ("cli/",),
@@ -47,6 +48,7 @@ LATE_IMPORTS = {  # imports inside a function, each with its reason in the code
     ("cli/proxy.py", "scrapeguard.doors.proxy"),
     ("__init__.py", "scrapeguard.guard.ScrapeGuard"),
     ("facts/crawlers.py", "scrapeguard.facts.dns.Resolver"),
+    ("facts/crawlers.py", "scrapeguard.facts.signatures.Signatures"),
     ("stores/__init__.py", "scrapeguard.stores.redis.RedisStore"),
 }
 BROAD_EXCEPTS = {"guard.py": 1}  # an app without a lifespan may raise anything at all

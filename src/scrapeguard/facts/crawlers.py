@@ -8,8 +8,8 @@ Nothing is refuted that could be our own mistake: an address that is not public,
 may stand behind.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from ipaddress import ip_address
 from pathlib import Path
@@ -21,10 +21,12 @@ from scrapeguard.facts.agent import catalogue
 from scrapeguard.facts.catalogue import Crawler
 from scrapeguard.facts.networks import Networks
 from scrapeguard.facts.ranges import RangeList, load
-from scrapeguard.model import Agent, Client, Identity
+from scrapeguard.facts.refresh import over_https
+from scrapeguard.model import Agent, Client, Headers, Identity
 
 if TYPE_CHECKING:
     from scrapeguard.facts.dns import Resolver
+    from scrapeguard.facts.signatures import Signatures
 
 DAY = 86_400_000_000  # microseconds
 
@@ -36,6 +38,7 @@ class CrawlerSettings:
     verify: bool = True
     directory: str = "scrapeguard-crawlers"  # where `scrapeguard crawlers update` puts newer lists of addresses
     stale_days: int = 30  # an older list verifies, but no longer refutes
+    signers: dict[str, str] = field(default_factory=dict)  # who may sign as which robot (Web Bot Auth)
     dns: bool = False  # ask DNS as well, in the background
     dns_servers: tuple[str, ...] = ()  # "192.0.2.53" or with a port; none = those of the machine
 
@@ -49,7 +52,9 @@ class Check:
     kin: Networks  # all that its operator publishes
     time: int  # of the list, microseconds since 1970; 0 = there is none
 
-    def told(self, state: Literal["verified", "refuted", "unknown"], method: Literal["ranges", "dns", ""]) -> Identity:
+    def told(
+        self, state: Literal["verified", "refuted", "unknown"], method: Literal["ranges", "dns", "signature", ""]
+    ) -> Identity:
         return Identity(state, method, self.crawler.operator, self.crawler.token, self.crawler.use)
 
 
@@ -66,6 +71,11 @@ class Crawlers:
         if settings.dns:
             same = old is not None and old.settings.dns_servers == settings.dns_servers
             self.resolver = (old.resolver if old and same else None) or open_resolver(settings.dns_servers)
+
+        self.signatures: Signatures | None = None
+        if settings.signers:
+            kept = old.signatures if old is not None and old.settings.signers == settings.signers else None
+            self.signatures = kept or open_signatures(settings.signers)
 
     def identify(self, agent: Agent, client: Client, now: int) -> Identity | None:
         """Who a request of `agent` from `client` is at `now` (microseconds); None when it claims to be nobody known."""
@@ -88,12 +98,32 @@ class Crawlers:
             return check.told("refuted", "ranges")
         return check.told("unknown", "")
 
+    def signed(self, client: Client, now: int, asked: tuple[str, str | None, str], headers: Headers) -> Identity | None:
+        """Who signed a request with a header Signature-Agent, if that is known; if not, it is found out later.
+
+        `asked` is its method, scheme, and path with query.
+        """
+        method, scheme, target = asked
+        agent = headers.get("signature-agent")
+        if self.signatures is None or agent is None or not client.address:
+            return None
+        url = f"{scheme}://{headers.get('host') or ''}{target}"
+        token = self.signatures.look(client.address, agent, method, url, headers, now)
+        if token is None:
+            return None
+        check = self._checks.get(token)
+        return (
+            check.told("verified", "signature") if check else Identity("verified", "signature", token, token, "other")
+        )
+
     def stale(self, time: int, now: int) -> bool:
         """Whether a list of `time` tells nothing any more, or yet, about who is missing in it at `now`."""
         return abs(now - time) > self.settings.stale_days * DAY
 
     async def close(self) -> None:
         """End what is under way."""
+        if self.signatures is not None:
+            await self.signatures.close()
         if self.resolver is not None:
             await self.resolver.close()
 
@@ -140,6 +170,22 @@ def open_resolver(servers: tuple[str, ...] = ()) -> "Resolver":
     except ModuleNotFoundError as error:
         raise ConfigError("crawlers.dns needs the package dnspython.", "Run pip install scrapeguard[dns].") from error
     return Resolver(servers)
+
+
+def open_signatures(signers: Mapping[str, str]) -> "Signatures":
+    """Raises ConfigError when the package is not there, or a signer is no https URL."""
+    try:
+        from scrapeguard.facts.signatures import Signatures  # late: an optional package, and slow to import
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            "crawlers.signers needs the package http-message-signatures.", "Run pip install scrapeguard[wba]."
+        ) from error
+    for url in signers:
+        if not url.startswith("https://"):
+            raise ConfigError(
+                f"crawlers.signers: {url!r} is no https URL.", 'Write { "https://signer.example" = "Bot" }.'
+            )
+    return Signatures(signers, over_https)
 
 
 @lru_cache(4096)

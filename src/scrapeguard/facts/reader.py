@@ -63,12 +63,15 @@ class LogEntry:
 
 
 Identify = Callable[[Agent, Client, int], Identity | None]
+Asked = tuple[str, str | None, str]  # method, scheme, path with query
+Signed = Callable[[Client, int, Asked, Headers], Identity | None]
 
 
 class FactsReader:
     """`forbidden(host, agent, path with query)` answers the robots.txt rule that forbids it, or "" for none.
 
-    `identify(agent, client, time)` answers whether it is the robot that it names, and never waits.
+    `identify(agent, client, time)` answers whether it is the robot that it names, and never waits;
+    `signed(client, time, what it asks, headers)`, who signed it, if that is known.
     """
 
     def __init__(
@@ -76,11 +79,13 @@ class FactsReader:
         settings: FactsSettings,
         forbidden: Callable[[str | None, Agent, str], str],
         identify: Identify = lambda *_: None,
+        signed: Signed = lambda *_: None,
     ) -> None:
         proxies = Networks(settings.trusted_proxies, "facts.trusted_proxies")
         self._clients = Clients(proxies, settings.forwarded_header, settings.trust_unix_socket)
         self._forbidden = forbidden
         self._identify = identify
+        self._signed = signed
         self._references = References()
         self._sites = Sites()
         self._ja4 = settings.tls_fingerprint_header.lower()
@@ -106,15 +111,22 @@ class FactsReader:
         agent_raw = raw.get(b"user-agent")
         agent = classify(None if agent_raw is None else agent_raw.decode("latin-1"))
         path, query = _path(scope), scope.get("query_string", b"").decode("latin-1")
+        whole = f"{path}?{query}" if query else path
         host = self._host(origin.host or raw.get(b"host", b""))
         resource = resource_of(path, headers)
         attested = headers.get(self._ja4) or "" if self._ja4 and origin.trusted else ""
         referer = raw.get(b"referer")
+        scheme = SCHEMES.get(origin.scheme or scope.get("scheme", "http"))
+        identity = self._identify(agent, origin.client, now)
+        if b"signature-agent" in raw:
+            identity = (
+                self._signed(origin.client, now, (scope.get("method", "GET"), scheme, whole), headers) or identity
+            )
         return Facts(
             now,
             self._references.next(),
             scope.get("method", "GET"),
-            SCHEMES.get(origin.scheme or scope.get("scheme", "http")),
+            scheme,
             host,
             path,
             query,
@@ -126,11 +138,11 @@ class FactsReader:
             "" if referer is None else referer.decode("latin-1"),
             digest(agent.raw, headers, attested),
             self._credential(raw),
-            self._forbidden(host, agent, f"{path}?{query}" if query else path),
+            self._forbidden(host, agent, whole),
             self._trapped(path),
             self._sites.learn(host, origin.client.key, resource, path),
             scope["type"] == "websocket",
-            self._identify(agent, origin.client, now),
+            identity,
         )
 
     def forwarded(self, scope: Mapping[str, Any]) -> bool:
