@@ -57,7 +57,9 @@ class Client:
     network: str  # the /24 of an IPv4 address, the /48 of an IPv6 address
     port: int | None
     peer: str | None  # the socket's other end, as seen
-    source: Literal["peer", "x-forwarded-for", "forwarded", "untrusted-header", "malformed-header", "log", "unknown"]
+    source: Literal[
+        "peer", "x-forwarded-for", "forwarded", "attested", "untrusted-header", "malformed-header", "log", "unknown"
+    ]
 
 
 @dataclass(frozen=True, slots=True)

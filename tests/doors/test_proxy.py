@@ -1,13 +1,14 @@
 """Through the sidecar a site sees the request as the visitor sent it, and the visitor the response as the site did."""
 
 import asyncio
+import hmac
 import socket
 import threading
 import time
 from collections.abc import Iterator
 
 import pytest
-from proxying import OK, Line, Upstream, ask, body, descriptors, head, sidecar, soon, upstream
+from proxying import OK, QUICK, Line, Upstream, ask, body, descriptors, head, sidecar, soon, upstream
 from serving import Served
 
 GET = b"GET %b HTTP/1.1\r\nHost: shop.example\r\n%b\r\n"
@@ -269,3 +270,24 @@ def test_a_visitor_who_goes_takes_his_request_with_him(site: Upstream, served: S
         line.close()
     assert gone.wait(0.35)  # before the upstream's time to answer is up
     assert soon(lambda: descriptors(served.process.pid) <= before)
+
+
+def test_an_attested_address_passes_on_and_its_header_does_not(
+    site: Upstream, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The record says which addresses were attested, and no secret is in the evidence."""
+    now, secret = int(time.time()), "s3cret"
+    said = f"scrapeguard-edge-1\n{now}\n198.51.100.9\n\nGET\nshop.example".encode()
+    stamp = f"t={now};a=198.51.100.9;j=;s={hmac.digest(secret.encode(), said, 'sha256').hex()}".encode()
+    config = QUICK + f'[facts]\nattestation_header = "x-edge"\nattestation_secret = "{secret}"\n'
+    with sidecar(tmp_path_factory.mktemp("edge") / "it", site.url, config=config) as edge:
+        seen = told(site, edge, GET % (b"/", b"X-Edge: " + stamp + b"\r\n"))
+        assert b"\r\nx-forwarded-for: 198.51.100.9\r\n" in seen
+        assert b"x-edge" not in seen
+        seen = told(site, edge, GET % (b"/", b"X-Edge: " + stamp.replace(b".9", b".8") + b"\r\n"))
+        assert b"\r\nx-forwarded-for: 127.0.0.1\r\n" in seen
+        assert b"x-edge" not in seen
+        sources = [(r["who"]["address"], r["who"]["source"]) for r in edge.records() if r["k"] == "request"]
+        assert sources == [("198.51.100.9", "attested"), ("127.0.0.1", "untrusted-header")]
+        kept = [file.read_bytes() for file in (edge.folder / "evidence").rglob("*") if file.is_file()]
+        assert not any(secret.encode() in it for it in kept)

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from scrapeguard.errors import ConfigError
 from scrapeguard.facts import address as addresses
 from scrapeguard.facts.agent import classify
+from scrapeguard.facts.attest import attestations
 from scrapeguard.facts.client import Clients, Family
 from scrapeguard.facts.fingerprint import digest
 from scrapeguard.facts.networks import Networks
@@ -35,6 +36,10 @@ class FactsSettings:
     trust_unix_socket: bool = False  # a peer without an address is a proxy of ours
     forwarded_header: Family = "x-forwarded-for"
     tls_fingerprint_header: str = ""  # in which a trusted proxy hands over JA4
+    attestation_header: str = ""  # in which an edge proxy hands over address and JA4, signed: see attest.py
+    attestation_secret: str = ""
+    attestation_secret_before: str = ""  # still accepted, so that the secret can be changed without a gap
+    attestation_seconds: int = 60
     session_cookies: tuple[str, ...] = ()  # whose value identifies a session
     credential_headers: tuple[str, ...] = ("authorization", "x-api-key")
     secret: str = ""  # keys the credential digests; "" = a new one with each start
@@ -62,16 +67,14 @@ class LogEntry:
     line: int
 
 
-Identify = Callable[[Agent, Client, int], Identity | None]
-Asked = tuple[str, str | None, str]  # method, scheme, path with query
-Signed = Callable[[Client, int, Asked, Headers], Identity | None]
+Sent = tuple[str, str | None, str, Headers]  # method, scheme, path with query
+Identify = Callable[[Agent, Client, int, Sent | None], Identity | None]
 
 
 class FactsReader:
     """`forbidden(host, agent, path with query)` answers the robots.txt rule that forbids it, or "" for none.
 
-    `identify(agent, client, time)` answers whether it is the robot that it names, and never waits;
-    `signed(client, time, what it asks, headers)`, who signed it, if that is known.
+    `identify(agent, client, time, what was sent)` answers whether it is the robot that it names, and never waits.
     """
 
     def __init__(
@@ -79,16 +82,16 @@ class FactsReader:
         settings: FactsSettings,
         forbidden: Callable[[str | None, Agent, str], str],
         identify: Identify = lambda *_: None,
-        signed: Signed = lambda *_: None,
     ) -> None:
         proxies = Networks(settings.trusted_proxies, "facts.trusted_proxies")
         self._clients = Clients(proxies, settings.forwarded_header, settings.trust_unix_socket)
         self._forbidden = forbidden
         self._identify = identify
-        self._signed = signed
         self._references = References()
         self._sites = Sites()
         self._ja4 = settings.tls_fingerprint_header.lower()
+        edge = (settings.attestation_header, settings.attestation_secret, settings.attestation_secret_before)
+        self._attestations = attestations(*edge, settings.attestation_seconds)
         self._credentials = [name.lower().encode("latin-1", "replace") for name in settings.credential_headers]
         self._cookies = _any_of([re.escape(name) for name in settings.session_cookies])
         self._traps = _any_of([re.escape(path).replace(r"\*", ".*") for path in settings.traps])
@@ -108,24 +111,23 @@ class FactsReader:
         headers = Headers(pairs)
         raw = headers.raw
         origin = self._clients.read(scope.get("client"), raw, pairs)
+        attested = headers.get(self._ja4) or "" if self._ja4 and origin.trusted else ""
+        if self._attestations is not None:
+            told = self._attestations.read(raw, scope.get("method", "GET"), now, origin)
+            origin, attested = told or (origin, attested)
         agent_raw = raw.get(b"user-agent")
         agent = classify(None if agent_raw is None else agent_raw.decode("latin-1"))
         path, query = _path(scope), scope.get("query_string", b"").decode("latin-1")
         whole = f"{path}?{query}" if query else path
         host = self._host(origin.host or raw.get(b"host", b""))
         resource = resource_of(path, headers)
-        attested = headers.get(self._ja4) or "" if self._ja4 and origin.trusted else ""
         referer = raw.get(b"referer")
         scheme = SCHEMES.get(origin.scheme or scope.get("scheme", "http"))
-        identity = self._identify(agent, origin.client, now)
-        if b"signature-agent" in raw:
-            identity = (
-                self._signed(origin.client, now, (scope.get("method", "GET"), scheme, whole), headers) or identity
-            )
+        method = scope.get("method", "GET")
         return Facts(
             now,
             self._references.next(),
-            scope.get("method", "GET"),
+            method,
             scheme,
             host,
             path,
@@ -142,7 +144,7 @@ class FactsReader:
             self._trapped(path),
             self._sites.learn(host, origin.client.key, resource, path),
             scope["type"] == "websocket",
-            identity,
+            self._identify(agent, origin.client, now, (method, scheme, whole, headers)),
         )
 
     def forwarded(self, scope: Mapping[str, Any]) -> bool:
@@ -175,7 +177,7 @@ class FactsReader:
             forbidden=None if agent is None else self._forbidden(host, agent, whole),
             trapped=self._trapped(path),
             has_assets=self._sites.learn(host, client.key, resource, path),
-            identity=None if agent is None else self._identify(agent, client, entry.time),
+            identity=None if agent is None else self._identify(agent, client, entry.time, None),
         )
 
     def _trapped(self, path: str) -> bool:

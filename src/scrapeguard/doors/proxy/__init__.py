@@ -19,6 +19,7 @@ from scrapeguard.doors.proxy.fleet import Fleet
 from scrapeguard.doors.proxy.message import Malformed, outgoing
 from scrapeguard.doors.proxy.websocket import Tunnel
 from scrapeguard.errors import ConfigError, UpstreamError
+from scrapeguard.facts.reader import FactsSettings
 from scrapeguard.guard import ScrapeGuard
 from scrapeguard.model import Facts
 from scrapeguard.parts import Parts
@@ -54,6 +55,7 @@ class Sidecar:
         self._given = upstreams
         self._parts: Parts | None = None
         self._fleet: Fleet | None = None
+        self._strip: frozenset[bytes] = frozenset()  # what an edge tells us in headers of its own
         self._dates = Dates()
 
     def __call__(self, facts: Facts, parts: Parts) -> ASGIApp:
@@ -64,6 +66,10 @@ class Sidecar:
 
     def use(self, parts: Parts) -> None:
         """Take over the settings of these parts; what is under way goes on as it began. Raises ConfigError."""
+        facts = parts.config.known()["facts"]
+        assert isinstance(facts, FactsSettings)
+        told = (facts.attestation_header, facts.tls_fingerprint_header)
+        self._strip = frozenset(name.lower().encode("latin-1", "replace") for name in filter(None, told))
         self._fleet = Fleet(_settings(parts.config, self._given), parts.config.folder, self._fleet)
         self._parts = parts
 
@@ -91,7 +97,7 @@ class Sidecar:
 
     async def _forward(self, facts: Facts, parts: Parts, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            tunnel = Tunnel(scope, receive, send, self.fleet())
+            tunnel = Tunnel(scope, receive, send, self.fleet(), self._strip)
             try:
                 await tunnel.run(facts)
             except UpstreamError as error:
@@ -101,7 +107,7 @@ class Sidecar:
                 await tunnel.refuse(error.status)
             return
         try:
-            request = outgoing(scope, facts)
+            request = outgoing(scope, facts, self._strip)
         except Malformed as error:
             await failure.answer(send, facts, scope["method"], error.status, str(error))
             return

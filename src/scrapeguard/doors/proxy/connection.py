@@ -32,6 +32,7 @@ class Connection(asyncio.Protocol):
         self.continued = False  # the upstream has asked for the body (100)
         self.status = 0  # of the response, once its head is complete
         self.fields: Fields = []
+        self.named: dict[bytes, bytes] = {}  # the same, of repeated ones the last
         self.trailers: Fields = []
         self.done = True  # nothing more of the response will come
         self.error: UpstreamError | Vanished | None = None
@@ -215,20 +216,18 @@ class Connection(asyncio.Protocol):
         (self.trailers if self.status else self.fields).append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        assert self._parser is not None
-        if self.status:  # a second response to one request
+        if self.status or self._parser is None:  # a second response to one request
             self._clean = False
             return
         status = self._parser.get_status_code()
         if 100 <= status < 200 and status != 101:
             self.continued = self.continued or status == 100
-            self.fields = []
-            self._heading = 0
+            self.fields, self._heading = [], 0
             self._wake()
             return
         self.status = status
-        names = dict(self.fields)
-        self._framed = b"content-length" in names or b"transfer-encoding" in names
+        self.named = dict(self.fields)
+        self._framed = b"content-length" in self.named or b"transfer-encoding" in self.named
         if self._bodiless:
             self._clean = self._parser.should_keep_alive()
             self._parser = None  # this one waits for a body that does not come

@@ -156,7 +156,7 @@ class Exchange:
 
     async def _answer(self, connection: Connection) -> None:
         """Pass the response on."""
-        status, named = connection.status, dict(connection.fields)
+        status, named = connection.status, connection.named
         if status < 200 or status > 599:
             raise UpstreamError("garbage", 502, f"answered with status {status}", "answer")
         if named.get(b"transfer-encoding", b"chunked").lower() != b"chunked":

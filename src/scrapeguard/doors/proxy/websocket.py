@@ -33,12 +33,13 @@ class Tunnel:
     receive: Receive
     send: Send
     fleet: Fleet
+    strip: frozenset[bytes]
 
     async def run(self, facts: Facts) -> None:
         """Raises UpstreamError when there is no connection, Malformed; nothing has been answered then."""
         if (await self.receive())["type"] != "websocket.connect":
             return
-        request = outgoing(self.scope, facts)
+        request = outgoing(self.scope, facts, self.strip)
         upstream = self.fleet.choose()
         try:
             line = await self._connect(upstream, request)
