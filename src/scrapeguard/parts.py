@@ -98,7 +98,7 @@ def _assemble(config: Config, old: Parts | None) -> Parts:
     telling = notices.settings
     knowing = config.section("crawlers", CrawlerSettings)
     crawlers = Crawlers(knowing, config.path, old.crawlers if old else None)
-    reader = FactsReader(reading, notices.forbidden, crawlers.identify, crawlers.signed)
+    reader = FactsReader(reading, notices.forbidden, crawlers.identify)
     responses = Responses(config.section("responses", ResponseSettings), telling.contact, telling.terms_url)
     lists = Lists(Networks(listed.deny, "lists.deny"), Networks(listed.allow, "lists.allow"))
     storing, recording = config.section("store", StoreSettings), config.section("evidence", EvidenceSettings)

@@ -187,7 +187,7 @@ def test_the_reader_looks_up_and_the_answer_holds_for_its_address_and_a_while(si
     async def story() -> None:
         crawlers = Crawlers(CrawlerSettings(), Path)
         crawlers.signatures = Signatures({site.url: "GPTBot"}, get)
-        reader = FactsReader(FactsSettings(), lambda *_: "", crawlers.identify, crawlers.signed)
+        reader = FactsReader(FactsSettings(), lambda *_: "", crawlers.identify)
         message, start = signed(site), now()
         pairs = [(name.encode(), value.encode()) for name, value in message.headers.items()]
 

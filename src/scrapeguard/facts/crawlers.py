@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from scrapeguard.facts.dns import Resolver
     from scrapeguard.facts.signatures import Signatures
 
+Sent = tuple[str, str | None, str, Headers]  # method, scheme, path with query, headers
 DAY = 86_400_000_000  # microseconds
 
 
@@ -77,8 +78,15 @@ class Crawlers:
             kept = old.signatures if old is not None and old.settings.signers == settings.signers else None
             self.signatures = kept or open_signatures(settings.signers)
 
-    def identify(self, agent: Agent, client: Client, now: int) -> Identity | None:
-        """Who a request of `agent` from `client` is at `now` (microseconds); None when it claims to be nobody known."""
+    def identify(self, agent: Agent, client: Client, now: int, sent: Sent | None = None) -> Identity | None:
+        """Who a request of `agent` from `client` is at `now` (microseconds); None when it claims to be nobody known.
+
+        `sent` is its method, scheme, path with query, and headers, where the door sees them.
+        """
+        if self.signatures is not None and sent is not None and b"signature-agent" in sent[3].raw and client.address:
+            signed = self._signed(self.signatures, client, now, sent)
+            if signed is not None:
+                return signed
         if not agent.operator:
             return None
         check = self._checks.get(agent.token)
@@ -98,17 +106,11 @@ class Crawlers:
             return check.told("refuted", "ranges")
         return check.told("unknown", "")
 
-    def signed(self, client: Client, now: int, asked: tuple[str, str | None, str], headers: Headers) -> Identity | None:
-        """Who signed a request with a header Signature-Agent, if that is known; if not, it is found out later.
-
-        `asked` is its method, scheme, and path with query.
-        """
-        method, scheme, target = asked
-        agent = headers.get("signature-agent")
-        if self.signatures is None or agent is None or not client.address:
-            return None
+    def _signed(self, signatures: "Signatures", client: Client, now: int, sent: Sent) -> Identity | None:
+        """Who signed a request, if that is known; if not, it is found out later."""
+        method, scheme, target, headers = sent
         url = f"{scheme}://{headers.get('host') or ''}{target}"
-        token = self.signatures.look(client.address, agent, method, url, headers, now)
+        token = signatures.look(client.address, headers.get("signature-agent") or "", method, url, headers, now)
         if token is None:
             return None
         check = self._checks.get(token)
