@@ -121,7 +121,6 @@ class FactsReader:
         whole = f"{path}?{query}" if query else path
         host = self._host(origin.host or raw.get(b"host", b""))
         resource = resource_of(path, headers)
-        referer = raw.get(b"referer")
         scheme = SCHEMES.get(origin.scheme or scope.get("scheme", "http"))
         method = scope.get("method", "GET")
         return Facts(
@@ -137,7 +136,7 @@ class FactsReader:
             origin.client,
             agent,
             headers,
-            "" if referer is None else referer.decode("latin-1"),
+            raw.get(b"referer", b"").decode("latin-1"),
             digest(agent.raw, headers, attested),
             self._credential(raw),
             self._forbidden(host, agent, whole),
