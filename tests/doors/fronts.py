@@ -24,7 +24,20 @@ http {{
     uwsgi_temp_path uwsgi; scgi_temp_path scgi; include {conf};
 }}
 """
-PROXIES = ("nginx", "caddy", "haproxy")
+APACHE = """
+ServerName localhost
+ServerRoot {folder}
+PidFile pid
+ErrorLog log
+Mutex file:{folder}
+StartServers 1
+{modules}
+Listen 127.0.0.1:{port}
+Include {conf}
+"""
+MODULES = ["mpm_event", "authn_core", "authz_core", "authz_user", "authnz_fcgi", "headers", "proxy", "proxy_http"]
+PROXIES = ("nginx", "caddy", "haproxy", "apache2")
+OPENS = PROXIES[:3]  # can let visitors through when nobody answers
 
 
 class Site:
@@ -90,23 +103,26 @@ def auth(folder: Path, config: str) -> Iterator[Served]:
     folder.mkdir(exist_ok=True)
     tail = '\n[evidence]\ndirectory = "evidence"\n[keeper]\nrun = false\n'
     (folder / "guard.toml").write_text(config + tail, "utf-8")
-    port = free_port()
-    command = [PROGRAM, "auth", "--listen", f"127.0.0.1:{port}", "--config", "guard.toml"]
-    with running(command, folder, port) as served:
+    port, fastcgi = free_port(), free_port()
+    (folder / "fastcgi").write_text(str(fastcgi), "utf-8")
+    command = [PROGRAM, "auth", "--listen", f"127.0.0.1:{port}", "--fastcgi", f"127.0.0.1:{fastcgi}"]
+    with running([*command, "--config", "guard.toml"], folder, port) as served:
         yield served
 
 
 @contextmanager
-def front(name: str, folder: Path, auth_port: int, site_port: int, fail_open: bool = False) -> Iterator[Served]:
-    """A proxy with our configuration for it, in front of a site and asking `scrapeguard auth`."""
+def front(name: str, folder: Path, deciding: Served | None, site: Site, fail_open: bool = False) -> Iterator[Served]:
+    """A proxy with our configuration for it, in front of a site and asking `scrapeguard auth`; None = it is down."""
     binary = shutil.which(name) or shutil.which(name, path="/usr/sbin")
     assert binary, f"{name} is not installed, and these tests are not skipped: apt-get install {name}"
     folder.mkdir()
     port = free_port()
-    file = {"nginx": "nginx.conf", "caddy": "Caddyfile", "haproxy": "haproxy.cfg"}[name]
+    file = {"nginx": "nginx.conf", "caddy": "Caddyfile", "haproxy": "haproxy.cfg", "apache2": "apache.conf"}[name]
     text = (DEPLOY / file).read_text("utf-8")
-    for shipped, ours in ((":9000", auth_port), (":8000", site_port), (":8080", port)):
-        assert shipped in text
+    http_port = free_port() if deciding is None else deciding.port
+    fastcgi = free_port() if deciding is None else int((deciding.folder / "fastcgi").read_text("utf-8"))
+    for shipped, ours in ((":9000", http_port), (":9001", fastcgi), (":8000", site.port), (":8080", port)):
+        assert shipped in text or shipped == ":9001"
         text = text.replace(shipped, f":{ours}")
     if fail_open:
         text = opened(name, text)
@@ -116,10 +132,14 @@ def front(name: str, folder: Path, auth_port: int, site_port: int, fail_open: bo
     conf = folder / file
     conf.write_text(text, "utf-8")
     (folder / "main.conf").write_text(NGINX.format(conf=conf), "utf-8")
+    modules = "\n".join(f"LoadModule {it}_module /usr/lib/apache2/modules/mod_{it}.so" for it in MODULES)
+    apache = APACHE.format(folder=folder, port=port, conf=conf, modules=modules)
+    (folder / "apache.main").write_text(apache, "utf-8")
     command = {
         "nginx": [binary, "-p", str(folder), "-c", "main.conf", "-e", "log"],
         "caddy": [binary, "run", "--config", str(conf), "--adapter", "caddyfile"],
         "haproxy": [binary, "-db", "-f", str(conf)],
+        "apache2": [binary, "-D", "FOREGROUND", "-f", str(folder / "apache.main")],
     }[name]
     with running(command, folder, port, HOME=str(folder), XDG_DATA_HOME=str(folder), XDG_CONFIG_HOME=str(folder)) as it:
         yield it

@@ -37,7 +37,7 @@ async def site(scope, receive, send):
 
 app = ScrapeGuard(site, os.environ["GUARD_CONFIG"])
 """
-KEEPS_ORDER = ("mounted", "sidecar", "nginx", "haproxy")  # of the headers; Caddy sorts them, so its fingerprints differ
+KEEPS_ORDER = ("mounted", "sidecar", "nginx", "haproxy", "apache2")  # of headers; Caddy sorts them
 CURL = {"User-Agent": "curl/8.5.0", "Accept": "*/*"}
 READER = CHROME | {"Cookie": "sid=42", "Referer": "http://127.0.0.1/", "X-Forwarded-For": "198.51.100.7"}
 UNLIKE = ("bytes", "complete", "micros", "ref", "status", "config", "notices", "peer", "port", "source")
@@ -85,7 +85,7 @@ def opened(door: str, folder: Path) -> Iterator[tuple[Served, Served]]:
         else:
             folder.mkdir()
             deciding = stack.enter_context(auth(folder / "auth", CONFIG))
-            yield stack.enter_context(front(door, folder / "it", deciding.port, site.port)), deciding
+            yield stack.enter_context(front(door, folder / "it", deciding, site)), deciding
 
 
 def traffic(place: Served, evidence: Served) -> Outcome:

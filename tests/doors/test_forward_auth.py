@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fronts import PROXIES, Site, ask, auth, front, raw
-from serving import CHROME, Served, free_port, wait_until
+from fronts import OPENS, PROXIES, Site, ask, auth, front, raw
+from serving import CHROME, Served, wait_until
 
 CONFIG = """
 [facts]
@@ -75,17 +76,17 @@ def stand(
     request: pytest.FixtureRequest, deciding: Served, site: Site, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stand]:
     folder = tmp_path_factory.mktemp("front") / "it"
-    with front(request.param, folder, deciding.port, site.port) as place:
+    with front(request.param, folder, deciding, site) as place:
         yield Stand(request.param, place, deciding, site)
 
 
-@pytest.fixture(scope="module", params=PROXIES)
+@pytest.fixture(scope="module", params=OPENS)
 def open_stand(
     request: pytest.FixtureRequest, deciding: Served, site: Site, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stand]:
     """The proxy that lets through when nobody answers; but somebody does."""
     folder = tmp_path_factory.mktemp("front") / "it"
-    with front(request.param, folder, deciding.port, site.port, fail_open=True) as place:
+    with front(request.param, folder, deciding, site, fail_open=True) as place:
         yield Stand(request.param, place, deciding, site)
 
 
@@ -197,16 +198,16 @@ def test_what_the_questions_own_paths_are_called_is_no_secret_door(stand: Stand)
 
 @pytest.mark.parametrize("name", PROXIES)
 def test_nobody_is_let_through_when_the_decision_service_is_down(name: str, site: Site, tmp_path: Path) -> None:
-    with front(name, tmp_path / "it", free_port(), site.port) as place:
+    with front(name, tmp_path / "it", None, site) as place:
         path = f"/{name}/closed"
         answer = ask(place, "GET", path, "127.0.0.1", CHROME | FORGED)
         assert answer.status in (500, 502, 503)
         assert path not in [it[1] for it in site.seen]
 
 
-@pytest.mark.parametrize("name", PROXIES)
+@pytest.mark.parametrize("name", OPENS)
 def test_who_fails_open_says_so_and_passes_nothing_on_that_was_forged(name: str, site: Site, tmp_path: Path) -> None:
-    with front(name, tmp_path / "it", free_port(), site.port, fail_open=True) as place:
+    with front(name, tmp_path / "it", None, site, fail_open=True) as place:
         path = f"/{name}/open"
         assert ask(place, "POST", path, "127.0.0.1", CHROME | FORGED, b"x" * 100_000).status == 200
         (head,) = [it[2] for it in site.seen if it[1] == path]
@@ -237,3 +238,42 @@ def test_no_length_of_a_reason_makes_the_question_fail_so_that_it_is_open(open_s
     answers = [ask(open_stand.place, "GET", path, address(open_stand, 9), agent) for path in paths]
     assert answers[-1].status == 429
     assert json.loads(answers[-1].text)["reference"]
+
+
+def fastcgi(deciding: Served, data: bytes, address: str = "127.0.0.1") -> bytes:
+    """Bytes to the FastCGI port as they are, and what comes back."""
+    port = int((deciding.folder / "fastcgi").read_text("utf-8"))
+    return raw(Served(port, deciding.folder, deciding.process), data, address)
+
+
+def question(**params: str) -> bytes:
+    """A FastCGI request: begin as an authorizer, CGI variables, and their end."""
+    pairs = b"".join(bytes((len(k), len(v))) + k.encode() + v.encode() for k, v in params.items())
+    parts = ((1, b"\0\2\0\0\0\0\0\0"), (4, pairs), (4, b""))
+    return b"".join(b"\1" + bytes((kind, 0, 1, len(data) >> 8, len(data) & 255, 0, 0)) + data for kind, data in parts)
+
+
+ASKED = {"REQUEST_URI": "/fastcgi", "REQUEST_METHOD": "GET", "REMOTE_ADDR": "192.0.2.1"}
+
+
+def test_only_a_trusted_proxy_is_answered_in_fastcgi(deciding: Served) -> None:
+    assert b"Status: 200\r\n" in fastcgi(deciding, question(**ASKED))
+    assert b"Status: 403\r\n" in fastcgi(deciding, question(**ASKED), "127.0.4.77")
+    assert b"Status: 403\r\n" in fastcgi(deciding, question(**{**ASKED, "REMOTE_ADDR": "127.0.0.66"}))
+    assert b"Status: 403\r\n" in fastcgi(deciding, question(REQUEST_URI="/", REMOTE_ADDR="192.0.2.1"))
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\1\4\0\1\0\2\0\0\xff\xff\1\4\0\1\0\0\0\0",  # a length of four bytes that are not there
+        b"\1\4\0\1\0\2\0\0\x05\x05\1\4\0\1\0\0\0\0",  # a name that is longer than all there is
+        (b"\1\4\0\1\xff\xff\0\0" + b"a" * 65_535) * 2,
+    ],
+)
+def test_what_is_no_fastcgi_is_not_answered_and_harms_nobody(deciding: Served, garbage: bytes) -> None:
+    with suppress(ConnectionResetError):  # closed while there was more to read
+        assert fastcgi(deciding, garbage) == b""
+    assert b"Status: 200\r\n" in fastcgi(deciding, question(**ASKED))
+    assert "Traceback" not in deciding.log()

@@ -2,6 +2,8 @@
 
 import functools
 import logging
+import socket
+from collections.abc import Awaitable, Callable
 
 import click
 import uvicorn
@@ -10,17 +12,20 @@ from uvicorn.supervisors import Multiprocess
 from scrapeguard import config as configuration
 from scrapeguard import parts
 from scrapeguard.cli import listening
+from scrapeguard.doors import fastcgi as fastcgi_door
 from scrapeguard.doors.forward_auth import ForwardAuth, demand_proxies
 
+App = Callable[..., Awaitable[None]]
 KEEP_ALIVE = 65  # seconds; longer than the minute for which most proxies keep a connection
 END = 10  # seconds for what is under way at SIGTERM: no answer takes as long
 
 
 @click.command()
 @click.option("--listen", default="127.0.0.1:9000", show_default=True, metavar="ADDR", help="Where to listen.")
+@click.option("--fastcgi", metavar="ADDR", help="Answer there in FastCGI too, for Apache.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 256), help="Processes.")
 @click.option("--config", "file", type=click.Path(), help="The configuration; it has to name your proxies.")
-def auth(listen: str, workers: int, file: str | None) -> None:
+def auth(listen: str, fastcgi: str | None, workers: int, file: str | None) -> None:
     """Answer the proxy's question: may this request pass? For nginx, Caddy, HAProxy, Traefik, Envoy and others.
 
     config/deploy/ has a configuration for each of them. ADDR is host:port, [address]:port, :port or unix:/path.
@@ -31,10 +36,11 @@ def auth(listen: str, workers: int, file: str | None) -> None:
     parts.examine(config)
     demand_proxies(config)
     bound = listening.bind(listen)
-    click.echo(f"Answering at {listening.name(bound)}.")
+    also = listening.bind(fastcgi) if fastcgi else None
+    click.echo(f"Answering at {listening.name(bound)}{f', and in FastCGI at {fastcgi}' if fastcgi else ''}.")
     listening.note_workers(config, workers)
     server = uvicorn.Config(
-        functools.partial(application, file),
+        functools.partial(application, file, also),
         factory=True,
         ws="none",
         lifespan="on",
@@ -52,7 +58,8 @@ def auth(listen: str, workers: int, file: str | None) -> None:
         uvicorn.Server(server).run([bound])
 
 
-def application(file: str | None) -> ForwardAuth:
+def application(file: str | None, also: socket.socket | None) -> App:
     """What one worker serves."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
-    return ForwardAuth(file)
+    app = ForwardAuth(file)
+    return app if also is None else fastcgi_door.beside(app, also)
