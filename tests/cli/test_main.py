@@ -34,5 +34,13 @@ def test_a_refusal_is_a_sentence_and_a_hint_on_stderr_and_no_traceback(tmp_path:
     )
 
 
+def test_a_full_disk_is_told_without_a_traceback() -> None:
+    command = [sys.executable, "-c", "from scrapeguard.cli import main; main()", "check", "--json"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "Error: The output cannot be used: No space left on device.\n"
+
+
 def test_a_mistyped_command_is_refused() -> None:
     assert CliRunner().invoke(main, ["chekc"]).exit_code == 2

@@ -297,6 +297,15 @@ def test_foreign_text_does_not_command_the_terminal(tmp_path: Path) -> None:
     assert b"[bold]" in done.stdout
 
 
+def test_the_reasons_can_be_read_on_a_narrow_terminal(tmp_path: Path) -> None:
+    log = write(tmp_path / "log", [text for _, text in scraper("198.51.100.9")])
+    narrow = {**os.environ, "COLUMNS": "80"}
+    told = subprocess.run([SCRAPEGUARD, "replay", log], env=narrow, capture_output=True, text=True).stdout
+    assert max(map(len, told.splitlines())) <= 80
+    assert "different pages or data objects in an hour" in " ".join(told.split())
+    assert len(told.splitlines()) < 30
+
+
 def replace_agent(text: str) -> str:
     return text.replace(SCRIPT, r"\x1b[2J[bold]curl/8.0\x07")
 

@@ -70,6 +70,8 @@ def test_browsers_are_browsers(raw: str, name: str, version: int, system: str) -
         ("shop/5.1 (Android 14; Pixel 8)", "app", "shop", "shop"),
         (f"{IPHONE} Mobile/15E148 Instagram 330.0.3.29.91 (iPhone14,3; iOS 17_5)", "app", "Instagram", "Mozilla"),
         ("SomeTool/1.0", "library", "SomeTool", "SomeTool"),
+        ("PHONE.T35 (MAUI/T35_S116;WAP Browser/MAUI (HTTPS)) Profile/ Q03C1-2.40", "app", "PHONE.T35", "PHONE.T35"),
+        (f"{CHROME.replace('NT 10.0', 'NT 10_0')},gzip(gfe) (via a.example.com)", "crawler", *["a.example.com"] * 2),
     ],
 )
 def test_programs_are_what_they_say(raw: str, kind: str, name: str, token: str) -> None:

@@ -53,11 +53,15 @@ class Refusal(click.ClickException):
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Turn our own errors, which a user can do something about, into a Refusal."""
+    """Turn what a user can do something about, our own errors and those of the system, into a Refusal."""
     try:
         yield
     except ScrapeGuardError as error:
         raise Refusal(str(error)) from error
+    except BrokenPipeError:  # whoever reads has seen enough; click ends quietly
+        raise
+    except OSError as error:  # a full disk, a folder that may not be written
+        raise Refusal(f"{error.filename or 'The output'} cannot be used: {error.strerror or error}.") from error
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})

@@ -112,11 +112,12 @@ def _visitors(parts: list[Part]) -> Table:
 
 
 def _incidents(found: list[Incident]) -> Table:
-    table = Table(title="Incidents, from the evidence alone", title_justify="left")
-    for heading in ("id", "actor", "requests", "taken", "refused", "because"):
-        table.add_column(heading, justify="right" if heading in ("requests", "taken", "refused") else "left")
+    """An incident a paragraph, so that the reasons can be read on a terminal of any width."""
+    table = Table(title="Incidents, from the evidence alone", title_justify="left", box=None, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for each in found:
+        figures = f"{each.requests} requests, {each.taken.requests} served, {each.refused} refused"
         reasons = "; ".join(detected.reason for detected in each.detected.values())
-        numbers = (str(each.requests), str(each.taken.requests), str(each.refused))
-        table.add_row(each.found.id, escape(each.found.actor), *numbers, escape(reasons))
+        table.add_row(each.found.id, f"[bold]{escape(each.found.actor)}[/]  {figures}\n{escape(reasons)}")
     return table

@@ -117,22 +117,22 @@ def _print(session: Replay, top: int) -> None:
 
 
 def _table(tracks: list[Track]) -> Table:
-    table = Table(title="Clients that stand out", title_justify="left", expand=True)
-    table.add_column("would be", no_wrap=True)
-    table.add_column("client", no_wrap=True)
-    for heading in ("requests", "distinct", "MB", "from request"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("why, and who it says it is", ratio=1)
+    """A client a paragraph, so that the reasons can be read on a terminal of any width."""
+    title = "Clients that stand out, and what they would have met"
+    table = Table(title=title, title_justify="left", box=None, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for track in tracks:
         why = "; ".join(f"{name}: {reason}" for name, reason in track.reasons.items())
+        begins = "" if track.first_measure_at is None else f", from its request {track.first_measure_at:,} on"
+        figures = f"{track.requests:,} requests, {len(track.objects):,} different, {track.bytes / 1e6:,.1f} MB{begins}"
         table.add_row(
             Text(track.rung.label, style=STYLES[track.rung]),
-            Text(_shown(track.address, 39)),
-            f"{track.requests:,}",
-            f"{len(track.objects):,}",
-            f"{track.bytes / 1e6:,.1f}",
-            "" if track.first_measure_at is None else f"{track.first_measure_at:,}",
-            Text.assemble(_shown(why or "on a list", 300), "\n", (_shown(track.agent or "no agent", 120), "dim")),
+            Text.assemble(
+                (_shown(track.address, 39), "bold"),
+                f"  {figures}\n{_shown(why or 'on a list', 300)}\n",
+                (_shown(track.agent or "no agent", 120), "dim"),
+            ),
         )
     return table
 

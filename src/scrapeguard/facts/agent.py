@@ -21,13 +21,14 @@ LOOKED_AT = 512  # and looked at; whoever sends more is not to buy more of our t
 REMEMBERED = 4096  # agents
 
 WORD = re.compile(r"[a-z0-9_][a-z0-9_.!-]*[a-z0-9_!]|[a-z]")
-PRODUCT = re.compile(r"\d*[A-Za-z_](?:[A-Za-z0-9_.!-]*[A-Za-z0-9_!])?")
+PRODUCT = re.compile(r"\d*[A-Za-z](?:[A-Za-z0-9_.!-]*[A-Za-z0-9_!])?")
 VERSION = re.compile(r"[/ ]v?(\d{1,6})(?!\d)")
 NO_BROWSER = parsers.Browser("", (), "")
 COMMON = frozenset(
     {"mozilla", "compatible", "applewebkit", "khtml", "like", "gecko", "chrome", "safari", "version", "mobile", "msie"}
     | {"windows", "nt", "linux", "android", "x11", "macintosh", "intel", "mac", "os", "x", "iphone", "ipad", "cpu", "u"}
     | {"wow64", "win64", "x64", "x86_64", "i686", "trident", "firefox", "opera", "presto", "wv", "en", "en-us", "rv"}
+    | {"gzip", "gfe", "via"}  # what Google's proxies add
 )
 
 

@@ -97,7 +97,7 @@ DEVICES = (
     "android", "iphone", "ipad", "ipod", "ios/", "ios ", "cfnetwork", "darwin", "dalvik", "windows nt",
     "windows phone", "win10", "macintosh", "macos", "tizen", "symbian", "series60", "midp", "webos", "tvos",
     "watchos", "appletv", "amiga", "morphos", "blackberry", "nokia", "up.browser", "playstation", "xbox",
-    "nintendo", "roku",
+    "nintendo", "roku", "maui", "wap browser",
 )  # fmt: skip
 IN_APP = (
     "cfnetwork", "dalvik", "; wv)", ";wv)", "electron/", "fban/", "fbav/", "fb_iab", "instagram", "micromessenger",
