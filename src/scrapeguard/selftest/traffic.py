@@ -55,13 +55,14 @@ class Request:
     headers: Pairs
     address: str = ROBOT
     status: int = 200
+    method: str = "GET"
     given: dict[str, Any] = field(default_factory=dict)
 
     def scope(self) -> dict[str, Any]:
         """As an ASGI scope."""
         return {
             "type": "http",
-            "method": "GET",
+            "method": self.method,
             "scheme": "https",
             "path": self.path,
             "raw_path": self.path.encode(),
@@ -79,6 +80,7 @@ class Recipe:
     path: str = "/selftest/p{n}x"
     headers: Pairs = BROWSER
     status: int = 200
+    method: str = "GET"
     when: Callable[[Detector], dict[str, Any] | None] = lambda _: {}
 
     def requests(self, detector: Detector) -> Iterator[Request] | None:
@@ -87,7 +89,9 @@ class Recipe:
         if given is None:
             return None
         return (
-            Request(n * self.pause, self.path.replace("{n}", str(n)), self.headers, ROBOT, self.status, given)
+            Request(
+                n * self.pause, self.path.replace("{n}", str(n)), self.headers, ROBOT, self.status, self.method, given
+            )
             for n in count()
         )
 
