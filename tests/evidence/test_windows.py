@@ -1,6 +1,7 @@
 """Windows: a subject's count is committed to, an omission shows, nobody else's is told."""
 
-from scrapeguard.evidence.windows import ENTRIES, Window, digest, hour_of, tag
+from scrapeguard.evidence.hour import hour_of
+from scrapeguard.evidence.windows import ENTRIES, Window, digest, tag
 
 SALT = "ab" * 16
 

@@ -20,6 +20,7 @@ from scrapeguard.errors import EvidenceError
 from scrapeguard.evidence import segment
 from scrapeguard.evidence.canonical import canonical, digest
 from scrapeguard.evidence.checkpoint import Checkpoint, Signer, Verifier, verify
+from scrapeguard.evidence.durable import sync_folder
 from scrapeguard.evidence.record import ZERO
 from scrapeguard.evidence.tiles import Tiles, sync
 from scrapeguard.evidence.tree import EMPTY
@@ -173,7 +174,7 @@ def put(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
-    segment.sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def shard_of(time: int) -> str:

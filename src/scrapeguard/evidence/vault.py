@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from scrapeguard.errors import EvidenceError
-from scrapeguard.evidence.segment import sync_folder
+from scrapeguard.evidence.durable import sync_folder
 
 FOLDER = "vault"
 KEY = "keys/vault.key"
@@ -34,10 +34,10 @@ class DayKey:
         self._cipher = AESGCM(key)
         self._pseudonyms = hmac.new(key, b"pseudonym", sha256).digest()
 
-    def seal(self, openings: bytes, line: bytes) -> bytes:
-        """Openings of the record on `line` (the public line's SHA-256), base64."""
-        nonce = os.urandom(NONCE)
-        return base64.b64encode(nonce + self._cipher.encrypt(nonce, openings, line))
+    def seal(self, openings: bytes, line: bytes, nonce: bytes | None = None) -> bytes:
+        """Openings of the record on `line` (the public line's SHA-256), base64. A `nonce` is random and used once."""
+        nonce = nonce or os.urandom(NONCE)
+        return binascii.b2a_base64(nonce + self._cipher.encrypt(nonce, openings, line), newline=False)
 
     def open(self, sealed: bytes, line: bytes) -> bytes:
         """Raises EvidenceError when they were sealed for another record or altered."""

@@ -10,7 +10,6 @@ there, or that it had none; about everybody else the record tells nothing but th
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from hashlib import sha256
 
 ENTRIES = 1_000  # subjects in one record
@@ -44,11 +43,6 @@ class Window:
                 "win": self.hour,
                 "writers": {writer: list(span) for writer, span in sorted(self.writers.items())},
             }
-
-
-def hour_of(time: int) -> str:
-    """The UTC hour of a time in microseconds: "2026-11-24T09"."""
-    return f"{datetime.fromtimestamp(time / 1_000_000, UTC):%Y-%m-%dT%H}"
 
 
 def tag(salt: str, subject: str) -> str:
