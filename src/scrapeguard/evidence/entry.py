@@ -48,6 +48,7 @@ class Entry:
     resource: str
     status: int
     bytes: int
+    micros: int  # of the site's work
     rung: Rung  # imposed
     intended: Rung
     mode: str
@@ -115,6 +116,7 @@ def _entry(record: dict[str, Any], segment: str, line: Line, opened: Groups) -> 
         resource=str(what["resource"]),
         status=int(what["status"]),
         bytes=int(what["bytes"]),
+        micros=int(what["micros"]),
         rung=RUNGS[verdict["rung"]],
         intended=RUNGS[verdict["intended"]],
         mode=str(verdict["mode"]),

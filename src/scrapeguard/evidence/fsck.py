@@ -78,7 +78,7 @@ def check(directory: Path, roots: Sequence[x509.Certificate] = (), progress: Pro
 def _check_log(folder: Path, trusted: Sequence[Verifier], chains: Chains, found: Findings, progress: Progress) -> None:
     try:
         checkpoint, signed = verify((folder / "checkpoint").read_bytes(), trusted)
-        tiles = Tiles(folder, checkpoint.size)
+        tiles = Tiles(folder, checkpoint.size, reader=True)
     except ScrapeGuardError as error:
         found.faults.append(f"{folder}: {error.message}")
         return
@@ -140,7 +140,7 @@ def _prefix(folder: Path, archived: Checkpoint) -> bool:
     if archived.size > newest.size:
         return False
     frontier = Frontier()
-    for leaf in Tiles(folder, newest.size).leaf_hashes(0, archived.size):
+    for leaf in Tiles(folder, newest.size, reader=True).leaf_hashes(0, archived.size):
         frontier.append(leaf)
     return frontier.root() == archived.root
 
