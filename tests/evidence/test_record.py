@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from scrapeguard.evidence import record, redact
 from scrapeguard.evidence.canonical import canonical, digest
-from scrapeguard.evidence.commitments import commit
+from scrapeguard.evidence.commitments import Committer
 from scrapeguard.model import Facts, Outcome, Resource, Rung, Signal, Verdict
 
 hostile = st.text(st.characters(exclude_categories=()), max_size=60)  # lone surrogates and controls included
@@ -28,7 +28,7 @@ def both(
     """The public line, and the openings that belong to it."""
     imported = 0 if source is None else 1_795_000_000_000_000
     what, groups = record.request(f, verdict, outcome, short, source, imported)
-    sd, openings, _ = commit(groups)
+    sd, openings, _ = Committer().commit(groups)
     return record.request_line(5, 3, record.ZERO, sd, 17, "a" * 32, f.time, what, "2026-11-24T09"), openings
 
 

@@ -14,17 +14,33 @@ from hashlib import sha256
 from scrapeguard.evidence.vault import NONCE
 
 SALT = 16  # bytes
+STOCK = 4_096  # random bytes asked of the system at a time: asking for each record would cost more than hashing it
 
 
-def commit(groups: Sequence[tuple[str, str]]) -> tuple[str, bytes, bytes]:
-    """Commitments (a canonical JSON object), openings and a fresh nonce to seal them with, for groups by name."""
-    end = SALT * len(groups)
-    random = os.urandom(end + NONCE)
-    salts, at = random.hex(), 0
-    commitments, openings = [], []
-    for name, value in groups:
-        opening = f'["{salts[at : at + 2 * SALT]}","{name}",{value}]'
-        openings.append(opening)
-        commitments.append(f'"{name}":"{sha256(opening.encode("ascii")).hexdigest()}"')
-        at += 2 * SALT
-    return f"{{{','.join(commitments)}}}", f"[{','.join(openings)}]".encode("ascii"), random[end:]
+class Committer:
+    """Commits to groups of facts. Of one process and thread at a time: its random bytes must be nobody else's."""
+
+    def __init__(self) -> None:
+        self._random = b""
+        self._digits = ""  # the same in hex
+        self._at = 0
+
+    def commit(self, groups: Sequence[tuple[str, str]]) -> tuple[str, bytes, bytes]:
+        """Commitments (a canonical JSON object), openings, and a fresh nonce to seal them with."""
+        start = self._at
+        end = start + SALT * len(groups) + NONCE
+        if end > len(self._random):
+            self._random = os.urandom(STOCK)
+            self._digits = self._random.hex()
+            start, end = 0, end - start
+        self._at = end
+        digits, at = self._digits, 2 * start
+        openings = []
+        commitments = []
+        for name, value in groups:
+            opening = f'["{digits[at : at + 32]}","{name}",{value}]'
+            openings.append(opening)
+            commitments.append(f'"{name}":"{sha256(opening.encode()).hexdigest()}"')
+            at += 32
+        nonce = self._random[end - NONCE : end]
+        return f"{{{','.join(commitments)}}}", f"[{','.join(openings)}]".encode(), nonce

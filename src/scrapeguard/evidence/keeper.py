@@ -9,7 +9,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,8 @@ from scrapeguard.errors import EvidenceError, FormatError, ScrapeGuardError
 from scrapeguard.evidence import keys, segment
 from scrapeguard.evidence.canonical import Json
 from scrapeguard.evidence.checkpoint import Signer, Verifier
-from scrapeguard.evidence.sequencer import Sequencer
+from scrapeguard.evidence.closing import Windows, recount
+from scrapeguard.evidence.sequencer import FOLDER, Sequencer
 from scrapeguard.evidence.stamps import Authority, Witness, roots
 
 log = logging.getLogger("scrapeguard.keeper")
@@ -74,20 +75,54 @@ class Keeper:
         self._stamped_at = 0
         self._seen: dict[str, int] = {}  # witness -> the largest size it cosigned
         keys.ensure(directory, settings.name(), now)
-        self.sequencer = Sequencer(directory, self._signers(now), self._trusted(), now)
         self._reported: set[str] = set()
+        self._drained = False  # nothing new was found at the last look
+        self.sequencer, self.windows = self._begin(now)
 
     def sequence(self, now: int) -> int:
         """Take up what is new and commit to it; answers how many records that were."""
         self.sequencer.signers = self._signers(now)
-        self.sequencer.turn(now)
-        leaves = self.sequencer.take()
-        if leaves:
-            self.sequencer.commit(leaves)
+        try:
+            self.sequencer.turn(now, self.windows.told())
+            taken = self.sequencer.take()
+            self._drained = not taken
+            if taken:
+                self._commit(taken)
+        except OSError:
+            self.sequencer, self.windows = self._begin(now)  # what was taken and not committed is taken again
+            raise
         for name in self.sequencer.broken.keys() - self._reported:
             self._reported.add(name)
             self._event("damage", {"file": name, "offset": self.sequencer.broken[name]})
-        return len(leaves)
+        return len(taken)
+
+    def close_hour(self, now: int, *, early: bool = False) -> bool:
+        """Commit to the counts of one hour that is over; False when there is none, or something to sequence first.
+
+        `early` takes any hour, the running one for what there is so far: before an export, and at the end.
+        """
+        place = self.sequencer.shard, self.sequencer.checkpoint.size
+        closed = self._drained and self.windows.close(*place, now, self._event, early=early)
+        self._drained = self._drained and not closed  # the close itself is to sequence
+        return closed
+
+    def _commit(self, taken: Sequence[tuple[str, bytes]]) -> None:
+        shard, first = self.sequencer.shard, self.sequencer.checkpoint.size
+        for index, (writer, leaf) in enumerate(taken, first):
+            self.windows.count(shard, index, writer, leaf)
+        self.sequencer.commit([leaf for _, leaf in taken], self.windows.told())
+        if self.windows.stale:  # the keeper before had written a close, and ended
+            self.windows = self._recount(self.sequencer)
+
+    def _begin(self, now: int) -> tuple[Sequencer, Windows]:
+        """The tree and the open windows as they lie on the disk."""
+        sequencer = Sequencer(self.directory, self._signers(now), self._trusted(), now)
+        return sequencer, self._recount(sequencer)
+
+    def _recount(self, sequencer: Sequencer) -> Windows:
+        months = [month for month in (sequencer.before, sequencer.shard) if month]
+        folders = {month: self.directory / FOLDER / month for month in months}
+        return recount({month: path for month, path in folders.items() if (path / "checkpoint").exists()})
 
     def fresh(self) -> bool:
         """Whether there is somebody to anchor the newest checkpoint, and nobody has."""
@@ -177,13 +212,21 @@ def run(keeper: Keeper, stop: threading.Event) -> None:
     while not stop.wait(keeper.settings.checkpoint_seconds):
         _round(keeper)
     _round(keeper)
+    finish(keeper)
+
+
+def finish(keeper: Keeper) -> None:
+    """Take up all there is, commit to its counts, anchor it, and take up the record of that: before an export, too."""
+    while keeper.sequence(_now()) or keeper.close_hour(_now(), early=True):
+        pass
     if keeper.fresh():
         keeper.anchor(_now())
+    keeper.sequence(_now())
 
 
 def _round(keeper: Keeper) -> None:
     try:
-        while keeper.sequence(_now()):
+        while keeper.sequence(_now()) or keeper.close_hour(_now()):
             pass
         if keeper.due(_now()):
             keeper.anchor(_now())

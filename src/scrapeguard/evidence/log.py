@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -75,17 +75,12 @@ class EvidenceLog:
             return
         imported = 0 if source is None else now()
         what, groups = record.request(facts, verdict, outcome, self._force.short, source, imported)
-        subject = facts.client.key
-
-        def write(current: Segment) -> None:
-            current.request(facts.time, what, groups, subject, self._now())
-
-        self._append(facts.time, write)
+        self._append("request", facts.time, what, groups, facts.client.key)
 
     def event(self, kind: str, fields: Mapping[str, Json]) -> None:
         """Record something that is no request. Raises TypeError for floats and the like: see canonical.py."""
         if self.directory is not None:
-            self._record(kind, now(), fields)
+            self._append(kind, now(), canonical(fields))
 
     def activate(self, mode: Mode, config: Config, published: Mapping[str, bytes]) -> None:
         """Record that a configuration and its notices are in force from now on; their bytes are kept by digest."""
@@ -97,7 +92,7 @@ class EvidenceLog:
         except OSError as error:
             self._failed(error)
         for kind, fields in records:
-            self._record(kind, moment, fields, calm=True)
+            self._append(kind, moment, canonical(fields), calm=True)
 
     def close(self) -> None:
         """Write `close`, make everything durable. Safe to call twice; a later record opens a new segment."""
@@ -122,11 +117,16 @@ class EvidenceLog:
         self._patience, self._retry = PATIENCE[0], 0.0
         self._syncer = Syncer(self._settings.fsync_records, self._settings.fsync_ms / 1000, self._lost)
 
-    def _record(self, kind: str, moment: int, fields: Json, *, calm: bool = False) -> None:
-        what = canonical(fields)
-        self._append(moment, lambda current: current.append(kind, moment, what), calm=calm)
-
-    def _append(self, time_us: int, write: Callable[[Segment], None], *, calm: bool = False) -> None:
+    def _append(
+        self,
+        kind: str,
+        time_us: int,
+        what: str,
+        groups: Sequence[record.Group] = (),
+        subject: str = "",
+        *,
+        calm: bool = False,
+    ) -> None:
         """Write one record where it belongs now, or count it as dropped. `calm`: need not be durable soon."""
         if self._pid != os.getpid():
             self._syncer.forget()
@@ -139,7 +139,10 @@ class EvidenceLog:
                 self._drop(time_us)
                 return
             try:
-                write(current)
+                if groups:
+                    current.request(time_us, what, groups, subject, self._now())
+                else:
+                    current.append(kind, time_us, what)
             except (OSError, EvidenceError) as error:
                 self._failed(error)
                 self._drop(time_us)

@@ -18,7 +18,7 @@ from itertools import count
 from pathlib import Path
 
 from scrapeguard.evidence import record
-from scrapeguard.evidence.commitments import commit
+from scrapeguard.evidence.commitments import Committer
 from scrapeguard.evidence.durable import make_private
 from scrapeguard.evidence.hour import Hour
 
@@ -36,6 +36,7 @@ class Segment:
         self.size = 0
         self.seq = 0
         self.prev = record.ZERO
+        self._committer = Committer()
         self._hour = ""
         self._subjects: dict[str, tuple[str, int]] = {}  # client key -> its pseudonym, and how often it was recorded
 
@@ -59,7 +60,7 @@ class Segment:
         if known is None:
             known = hour.key.pseudonym(subject), 0
         sub, n = known[0], known[1] + 1
-        sd, openings, nonce = commit(groups)
+        sd, openings, nonce = self._committer.commit(groups)
         mono = time.monotonic_ns() // 1000
         line = record.request_line(mono, n, self.prev, sd, self.seq, sub, time_us, what, hour.name)
         sha = sha256(line)
