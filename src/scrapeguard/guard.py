@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from scrapeguard import config as configuration
 from scrapeguard import parts as building
 from scrapeguard.errors import ScrapeGuardError, StoreUnavailable
-from scrapeguard.evidence.keeper import Duty
+from scrapeguard.evidence.duty import Duty
 from scrapeguard.model import Facts, Mode, Outcome, Rung, Store, Tally, Verdict
 from scrapeguard.parts import Parts
 from scrapeguard.policy import Lists, Policy

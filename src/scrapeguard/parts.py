@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from scrapeguard.config import Config
 from scrapeguard.errors import ConfigError
-from scrapeguard.evidence.keeper import Duty, KeeperSettings
+from scrapeguard.evidence.duty import Duty
+from scrapeguard.evidence.keeper import KeeperSettings
 from scrapeguard.evidence.log import EvidenceLog, EvidenceSettings
 from scrapeguard.facts.networks import Networks
 from scrapeguard.facts.reader import FactsReader, FactsSettings

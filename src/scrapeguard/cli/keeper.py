@@ -14,7 +14,8 @@ from scrapeguard import config as configuration
 from scrapeguard.errors import EvidenceError
 from scrapeguard.evidence import fsck as checking
 from scrapeguard.evidence import keys as keyring
-from scrapeguard.evidence.keeper import Keeper, KeeperSettings, elect, run
+from scrapeguard.evidence.duty import run
+from scrapeguard.evidence.keeper import Keeper, KeeperSettings, elect
 from scrapeguard.evidence.log import EvidenceLog, EvidenceSettings, now
 from scrapeguard.evidence.stamps import roots
 from scrapeguard.exports.words import many, moment
