@@ -69,7 +69,8 @@ def keep(parts: Parts) -> Duty | None:
     directory = parts.evidence.directory
     if directory is None or not parts.keeper.run:
         return None
-    return Duty(directory, parts.keeper, parts.evidence.event, parts.config.folder)
+    evidence = parts.evidence
+    return Duty(directory, parts.keeper, evidence.event, parts.config.folder, evidence.retention_days)
 
 
 def _activate(parts: Parts) -> Parts:

@@ -11,6 +11,7 @@ from scrapeguard.cli.demo import demo
 from scrapeguard.cli.doctor import doctor
 from scrapeguard.cli.evidence import export, incidents, show, verify
 from scrapeguard.cli.keeper import fsck, keeper, keys
+from scrapeguard.cli.privacy import expense, hold, subject
 from scrapeguard.cli.replay import replay
 from scrapeguard.errors import ScrapeGuardError
 from scrapeguard.version import __version__
@@ -25,6 +26,9 @@ COMMANDS: tuple[click.Command, ...] = (
     keeper,
     fsck,
     keys,
+    hold,
+    subject,
+    expense,
     check,
     agent,
     doctor,

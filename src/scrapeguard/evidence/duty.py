@@ -15,11 +15,12 @@ log = logging.getLogger("scrapeguard.keeper")
 class Duty:
     """A thread that waits to be elected and then keeps, until it is ended."""
 
-    def __init__(self, directory: Path, settings: KeeperSettings, event: Event, base: Path) -> None:
+    def __init__(self, directory: Path, settings: KeeperSettings, event: Event, base: Path, retention: int) -> None:
         self._directory = directory
         self._settings = settings
         self._event = event
         self._base = base
+        self._retention = retention
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="scrapeguard-keeper", daemon=True)
         self._thread.start()
@@ -36,7 +37,8 @@ class Duty:
             while lock is None and not self._stop.wait(self._settings.checkpoint_seconds):
                 lock = elect(self._directory)
             if lock is not None:
-                run(Keeper(self._directory, self._settings, self._event, _now(), self._base), self._stop)
+                settings = self._directory, self._settings, self._event, _now(), self._base, self._retention
+                run(Keeper(*settings), self._stop)
         except (OSError, ScrapeGuardError) as error:
             log.error("nobody keeps the evidence in %s: %s", self._directory, error)
         finally:
@@ -46,6 +48,7 @@ class Duty:
 
 def run(keeper: Keeper, stop: threading.Event) -> None:
     """Keep until `stop` is set; then take up what is left and anchor it once more."""
+    _round(keeper)
     while not stop.wait(keeper.settings.checkpoint_seconds):
         _round(keeper)
     _round(keeper)
@@ -63,8 +66,10 @@ def finish(keeper: Keeper) -> None:
 
 def _round(keeper: Keeper) -> None:
     try:
+        keeper.look_at_clock()
         while keeper.sequence(_now()) or keeper.close_hour(_now()):
             pass
+        keeper.look_after(_now())
         if keeper.due(_now()):
             keeper.anchor(_now())
     except OSError as error:

@@ -18,10 +18,12 @@ from pathlib import Path
 
 from scrapeguard.errors import InputError
 from scrapeguard.evidence.canonical import digest
+from scrapeguard.evidence.cases import Cases
 from scrapeguard.evidence.entry import REQUEST, Entry, entries, maybe_odd
 from scrapeguard.evidence.incident import Found, Incident
 from scrapeguard.evidence.openings import Openings
 from scrapeguard.evidence.reading import segments
+from scrapeguard.evidence.vault import Vault
 
 MINUTE = 60_000_000  # microseconds
 LOOK_BACK = 60 * MINUTE
@@ -65,7 +67,7 @@ def incident(directory: Path, name: str, idle: int = IDLE) -> Incident:
 def find(directory: Path, idle: int = IDLE) -> list[Found]:
     """Where incidents open and end, by the time they opened; the same whatever order the requests were written in."""
     spans: dict[str, list[Found]] = {}
-    for entry in entries(_segments(directory), maybe_odd, Openings(directory)):
+    for entry in entries(_paths(directory), maybe_odd, Openings(directory)):
         if entry.odd:
             own = spans.setdefault(entry.actor, [])
             if own and own[-1].opened < entry.time <= own[-1].last:
@@ -119,7 +121,7 @@ def _belonging(directory: Path, found: Sequence[Found]) -> Iterator[tuple[int, E
         sub = SUB.search(raw) if raw.startswith(REQUEST) else None
         return sub is not None and sub[1].decode() in whose
 
-    for entry in entries(_segments(directory), wanted, openings):
+    for entry in entries(_paths(directory), wanted, openings):
         actor = whose[entry.sub]  # also when this one record cannot be opened
         own = lasts[actor]
         at = bisect_left(own, entry.time)
@@ -138,8 +140,11 @@ def _names(actor: str, openings: Openings) -> Iterator[str]:
         yield from openings.pseudonyms("" if key == "unknown" else key)
 
 
-def _segments(directory: Path) -> list[Path]:
+def _paths(directory: Path) -> list[Path]:
+    """The segments, and of those that retention took, what cases keep."""
     paths = segments(directory)
-    if not paths:
+    there = {path.name for path in paths}
+    held = {path.name: path for path in Cases(Vault(directory)).files() if path.name not in there}
+    if not paths and not held:
         raise InputError(f"{directory} holds no evidence.", "Name the directory that [evidence] in the config names.")
-    return paths
+    return [*paths, *held.values()]

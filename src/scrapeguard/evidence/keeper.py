@@ -13,12 +13,15 @@ from functools import partial
 from pathlib import Path
 
 from scrapeguard.errors import EvidenceError, FormatError
-from scrapeguard.evidence import keys, segment
+from scrapeguard.evidence import clock, keys, segment
 from scrapeguard.evidence.canonical import Json
 from scrapeguard.evidence.checkpoint import Signer, Verifier
 from scrapeguard.evidence.closing import Windows, recount
+from scrapeguard.evidence.hour import HOUR, hour_of
+from scrapeguard.evidence.retention import retire
 from scrapeguard.evidence.sequencer import FOLDER, Sequencer
 from scrapeguard.evidence.stamps import Authority, Witness, roots
+from scrapeguard.evidence.vault import Vault
 
 log = logging.getLogger("scrapeguard.keeper")
 SECOND, DAY = 1_000_000, 86_400_000_000  # microseconds
@@ -62,8 +65,18 @@ def elect(directory: Path) -> int | None:
 class Keeper:
     """Keeps one evidence directory. The caller holds the lock. Raises EvidenceError and FormatError."""
 
-    def __init__(self, directory: Path, settings: KeeperSettings, event: Event, now: int, base: Path = Path()) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        settings: KeeperSettings,
+        event: Event,
+        now: int,
+        base: Path = Path(),
+        retention: int = 0,  # days; 0 = for ever
+    ) -> None:
         self.directory = directory
+        self.vault = Vault(directory)
+        self.retention = retention
         self.settings = settings
         self._event = event
         self._authorities = _authorities(settings, base)
@@ -74,6 +87,8 @@ class Keeper:
         self._seen: dict[str, int] = {}  # witness -> the largest size it cosigned
         keys.ensure(directory, settings.name(), now)
         self._reported: set[str] = set()
+        self._looked = 0
+        self._clock = clock.Clock()
         self._drained = False  # nothing new was found at the last look
         self.sequencer, self.windows = self._begin(now)
 
@@ -121,6 +136,22 @@ class Keeper:
         months = [month for month in (sequencer.before, sequencer.shard) if month]
         folders = {month: self.directory / FOLDER / month for month in months}
         return recount({month: path for month, path in folders.items() if (path / "checkpoint").exists()})
+
+    def look_at_clock(self) -> None:
+        """Record the state of the clock, if there is something new about it."""
+        told = self._clock.look(*clock.now(), clock.state())
+        if told is not None:
+            self._event("clock", told)
+
+    def look_after(self, now: int) -> None:
+        """Once an hour: make the key of a day before it begins, and destroy what is past its time. Raises OSError."""
+        if now - self._looked < HOUR:
+            return
+        self._looked = now
+        self.vault.today(hour_of(now + 2 * HOUR)[:10])
+        if self.retention and self._drained:
+            for name in retire(self.vault, self.sequencer.positions, self.retention, now, self._event):
+                self.sequencer.positions.pop(name)
 
     def fresh(self) -> bool:
         """Whether there is somebody to anchor the newest checkpoint, and nobody has."""

@@ -60,6 +60,7 @@ class EvidenceLog:
 
     def __init__(self, settings: EvidenceSettings, path: Callable[[str], Path]) -> None:
         self.directory = path(settings.directory) if settings.directory else None
+        self.retention_days = settings.retention_days
         self.dropped = 0  # records of this process that could not be written, ever
         self._settings = settings
         self._largest = settings.max_segment_mb << 20

@@ -164,6 +164,20 @@ def _lines(path: Path, offset: int) -> Iterator[bytes]:
         yield from data[:end].split(b"\n")
 
 
+def complete(path: Path) -> int:
+    """How many bytes of a file are complete lines. Raises OSError."""
+    with path.open("rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        while end:
+            start = max(end - CHUNK, 0)
+            file.seek(start)
+            found = file.read(end - start).rfind(b"\n")
+            if found >= 0:
+                return start + found + 1
+            end = start
+    return 0
+
+
 def state_of(folder: Path, size: int | None = None) -> tuple[dict[str, Position], int, Any]:
     """How far a month's log had read each writer at a size (its newest), that size, and where its windows stood.
 
