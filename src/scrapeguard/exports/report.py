@@ -10,6 +10,7 @@ from typing import Any
 
 from scrapeguard.evidence.incident import Incident, Placed
 from scrapeguard.exports import charts
+from scrapeguard.exports.loss import Loss
 from scrapeguard.exports.readme import NOT_PROVED
 from scrapeguard.exports.story import INTERVALS, Story
 from scrapeguard.exports.style import STYLE
@@ -37,9 +38,14 @@ class Sources:
     notices: tuple[tuple[str, str, bytes | None], ...]  # name, SHA-256, content (None = not kept)
     settings: Mapping[str, Any]  # as in force last; empty when not kept
     key: str
+    loss: Loss
+    since: Mapping[tuple[str, str], int]  # (notice, digest) -> first in force, us since 1970
 
 
-def report(sources: Sources) -> str:
+LANGUAGES = ("en",)
+
+
+def report(sources: Sources, language: str) -> str:
     """The report as an HTML document."""
     incident = sources.incident
     actor = shown(incident.found.actor.partition(":")[2])
