@@ -90,12 +90,8 @@ def entry(segment: str, line: Line, openings: Openings) -> Entry | None:
 
 
 def _entry(record: dict[str, Any], segment: str, line: Line, opened: Groups) -> Entry:
-    what, client, agent, asked = (
-        record["what"],
-        opened.get("client"),
-        opened.get("agent", {}),
-        opened.get("request", {}),
-    )
+    what, client = record["what"], opened.get("client")
+    agent, asked = opened.get("agent", {}), opened.get("request", {})
     verdict = what["verdict"]
     return Entry(
         time=record["t"],
