@@ -28,8 +28,10 @@ from scrapeguard.exports.container import pack
 from scrapeguard.exports.excerpt import Excerpt, Named, whose
 from scrapeguard.exports.keeping import Keeping, prepare
 from scrapeguard.exports.loss import Loss
+from scrapeguard.exports.pdf import printed
 from scrapeguard.exports.readme import readme
-from scrapeguard.exports.report import LANGUAGES, Sources, report
+from scrapeguard.exports.report import report
+from scrapeguard.exports.sources import LANGUAGES, Sources
 from scrapeguard.exports.story import Story
 from scrapeguard.exports.words import moment
 
@@ -126,9 +128,15 @@ class _Filling:
         write(data / "analysis/queries.txt", analysis.QUERIES.encode())
         self._about(excerpt)
         notices = tuple((name, sha, _kept(self.directory / "notices" / sha)) for name, sha in excerpt.named.in_order())
-        sources = Sources(self.incident, story, notices, settings, str(self.signer.verifier), loss, excerpt.named.since)
+        stamped = any((data / "log").rglob("*.tsr"))
+        sources = Sources(
+            self.incident, story, notices, settings, str(self.signer.verifier), loss, excerpt.named.since, stamped
+        )
         for language in LANGUAGES:
-            write(data / f"analysis/report.{language}.html", report(sources, language).encode())
+            page = data / f"analysis/report.{language}.html"
+            write(page, report(sources, language).encode())
+            if self.extras.pdf:
+                printed(page, page.with_suffix(".pdf"))
         self._trust()
         for name, text in statements.drafts(self.incident, str(self.signer.verifier)).items():
             write(data / "certificates" / name, text.encode())
