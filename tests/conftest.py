@@ -6,6 +6,10 @@ import pytest
 from servers import RedisServer, binaries
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--mutations", type=int, default=200, help="how many changed bytes a bundle is tried with")
+
+
 @pytest.fixture(scope="session")
 def redis_servers() -> Iterator[dict[str, RedisServer]]:
     """A running server of each kind that this machine has."""

@@ -1,7 +1,6 @@
 """Serve an ASGI app for real, on a loopback port, from a process that ends with the test; and talk to it."""
 
 import http.client
-import json
 import os
 import signal
 import socket
@@ -13,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import opened
 
 COMMANDS = {
     "uvicorn": ("uvicorn", "{target}", "--host=127.0.0.1", "--port={port}", "--no-proxy-headers", "--log-level=info"),
@@ -84,10 +85,7 @@ class Served:
 
     def records(self) -> list[dict[str, Any]]:
         """Every evidence record so far; each line must be one JSON object."""
-        lines = [
-            line for path in (self.folder / "evidence").rglob("*.jsonl") for line in path.read_bytes().splitlines()
-        ]
-        return [json.loads(line) for line in lines if not line.startswith(b"~")]
+        return opened.records(self.folder / "evidence")
 
     def stop(self) -> int:
         """End it as a service manager does; the exit code."""

@@ -16,7 +16,7 @@ from scrapeguard import config as configuration
 from scrapeguard import parts as building
 from scrapeguard import selftest
 from scrapeguard.errors import ScrapeGuardError, StoreUnavailable
-from scrapeguard.evidence.keeper import Duty
+from scrapeguard.evidence.duty import Duty
 from scrapeguard.model import Facts, Mode, Outcome, Rung, Store, Tally, Verdict
 from scrapeguard.notices.headers import Headers
 from scrapeguard.parts import Parts

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from scrapeguard.config import Config
 from scrapeguard.errors import ConfigError
-from scrapeguard.evidence.keeper import Duty, KeeperSettings
+from scrapeguard.evidence.duty import Duty
+from scrapeguard.evidence.keeper import KeeperSettings
 from scrapeguard.evidence.log import EvidenceLog, EvidenceSettings
 from scrapeguard.facts.crawlers import Crawlers, CrawlerSettings
 from scrapeguard.facts.networks import Networks
@@ -80,7 +81,8 @@ def keep(parts: Parts) -> Duty | None:
     directory = parts.evidence.directory
     if directory is None or not parts.keeper.run:
         return None
-    return Duty(directory, parts.keeper, parts.evidence.event, parts.config.folder)
+    evidence = parts.evidence
+    return Duty(directory, parts.keeper, evidence.event, parts.config.folder, evidence.retention_days)
 
 
 def _activate(parts: Parts) -> Parts:

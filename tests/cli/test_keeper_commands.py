@@ -30,15 +30,15 @@ def run(*arguments: str) -> Result:
 def test_records_are_committed_to_and_the_directory_is_sound(config: Path) -> None:
     kept = run("keeper", "--once", "--config", str(config))
     assert kept.exit_code == 0, kept.output
-    assert "3 records committed to" in kept.output
+    assert "5 records committed to" in kept.output
     checked = json.loads(run("fsck", "--config", str(config), "--json").output)
     assert checked["sound"]
-    assert (checked["leaves"], checked["faults"]) == (3, [])
+    assert (checked["leaves"], checked["faults"]) == (5, [])
 
 
 def test_damage_is_told_and_the_exit_code_says_so(config: Path) -> None:
     run("keeper", "--once", "--config", str(config))
-    bundle = next((config.parent / "ev/log").glob("*/tile/entries/000.p/3"))
+    bundle = next((config.parent / "ev/log").glob("*/tile/entries/000.p/5"))
     bundle.write_bytes(bundle.read_bytes().replace(b'"enforce"', b'"observe"'))
     checked = run("fsck", "--config", str(config))
     assert checked.exit_code == 1

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import opened
 import pytest
 
 from scrapeguard.doors.forward_auth import ForwardAuth
@@ -133,8 +134,7 @@ def test_what_envoy_appends_to_its_prefix_is_the_visitors_target(tmp_path: Any) 
     for target in ("/envoy/check?mode=generic", "/envoy/render", "/envoy//a%2Fb?x=%00"):
         assert ask(app, target, envoy("192.0.2.1"), method="PUT").status == 200
     asyncio.run(app.guard.close())
-    lines = [json.loads(line) for file in tmp_path.rglob("*.jsonl") for line in file.read_bytes().splitlines()]
-    asked = [it for it in lines if it.get("k") == "request"]
+    asked = [it for it in opened.records(tmp_path) if it.get("k") == "request"]
     assert [it["who"]["path"] for it in asked] == ["/check", "/render", "//a%2Fb"]
     assert {(it["what"]["method"], it["what"]["host"]) for it in asked} == {("PUT", "shop.example")}
 
@@ -143,8 +143,7 @@ def test_traefik_says_which_host_the_visitor_used(tmp_path: Any) -> None:
     app = ForwardAuth(TABLES | {"evidence": {"directory": str(tmp_path)}})
     assert ask(app, "/check?mode=generic", traefik("192.0.2.1")).status == 200
     asyncio.run(app.guard.close())
-    lines = [json.loads(line) for file in tmp_path.rglob("*.jsonl") for line in file.read_bytes().splitlines()]
-    (record,) = [it for it in lines if it.get("k") == "request"]
+    (record,) = [it for it in opened.records(tmp_path) if it.get("k") == "request"]
     assert (record["what"]["host"], record["who"]["path"], record["who"]["query"]) == ("shop.example", "/item/1", "b=c")
 
 

@@ -175,9 +175,9 @@ def test_damaged_lines_are_skipped(tmp_path: Path) -> None:
     scraper(tmp_path)
     (path,) = segments(tmp_path)
     rows = path.read_bytes().split(b"\n")
-    rows[10] = rows[10][:50] + b"\xff" + rows[10][51:]
-    rows[12] = b"[" * 100_000
-    rows[13] = b'{"k":"request","seq":1,"t":1,"what":{"verdict":7}}'
+    rows[11] = rows[11][:50] + b"\xff" + rows[11][51:]
+    rows[13] = b"[" * 100_000
+    rows[15] = b'{"k":"request","seq":1,"t":1,"what":{"verdict":7}}'
     path.write_bytes(b"\n".join(rows)[:-40])
     (found,) = incidents(tmp_path)
     assert found.requests == 60

@@ -25,12 +25,15 @@ HERE = Path(__file__).parent.parent  # where building.py is
 
 
 def read(path: Path) -> Records:
-    """Every record of a segment, checked: whole lines, canonical, chained, numbered from 0."""
+    """Every record of a segment, checked: whole lines, canonical, chained, numbered from 0, openings under requests."""
     data = path.read_bytes()
     assert data.endswith(b"\n")
     records: Records = []
     prev = "0" * 64
     for line in data[:-1].split(b"\n"):
+        if line.startswith(b"~"):
+            assert records[-1]["k"] == "request"
+            continue
         value = json.loads(line)
         assert canonical(value).encode() == line
         assert value["prev"] == prev
@@ -121,17 +124,17 @@ def test_a_request_names_the_notices_that_were_in_force(tmp_path: Path) -> None:
 
 def test_a_full_segment_is_closed_and_the_next_names_its_head(tmp_path: Path) -> None:
     log = open_log(tmp_path, max_segment_mb=1)
-    for number in range(1500):
+    for number in range(1000):
         log.request(facts(number), FINE, SERVED)
     log.close()
     first, second = segments(tmp_path)
     before, after = read(first), read(second)
     assert before[-1]["what"] == {"why": "full"}
     (start,) = what(after, "start")
-    head = hashlib.sha256(first.read_bytes()[:-1].rpartition(b"\n")[2]).hexdigest()
+    head = hashlib.sha256(first.read_bytes()[:-1].rpartition(b"\n")[2]).hexdigest()  # of its close
     assert start["previous"] == [{"digest": head, "segment": first.name, "seq": before[-1]["seq"], "state": "closed"}]
     assert start["active"] == what(before, "config.activated")[0]
-    assert len(what(before, "request")) + len(what(after, "request")) == 1500
+    assert len(what(before, "request")) + len(what(after, "request")) == 1000
 
 
 def test_evidence_switched_off_writes_nothing(tmp_path: Path) -> None:
@@ -253,14 +256,14 @@ def test_damage_in_the_middle_is_described_and_left_where_it_is(tmp_path: Path) 
     (path,) = segments(tmp_path)
     data = bytearray(path.read_bytes())
     lines = bytes(data).split(b"\n")
-    place = len(b"\n".join(lines[:8])) + 1 + 300
+    place = len(b"\n".join(lines[:9])) + 1 + 300
     data[place] ^= 0xFF
     damaged = bytes(data).rpartition(b'{"k":"close"')[0]  # and it did not end well
     path.write_bytes(damaged)
     open_log(tmp_path).close()
     (recovery,) = what(read(segments(tmp_path)[1]), "recovery")
     assert recovery["damaged"] == 1
-    assert recovery["damage"][0]["line"] == 9  # type: ignore[index]
+    assert recovery["damage"][0]["line"] == 10  # type: ignore[index]
     assert recovery["torn"] is None
     assert path.read_bytes() == damaged
 

@@ -1,12 +1,13 @@
 """Windows: a subject's count is committed to, an omission shows, nobody else's is told."""
 
-from scrapeguard.evidence.windows import ENTRIES, Window, digest, hour_of, tag
+from scrapeguard.evidence.hour import hour_of
+from scrapeguard.evidence.windows import ENTRIES, Window, digest, tag
 
 SALT = "ab" * 16
 
 
 def close(window: Window) -> list[str]:
-    return [entry for record in window.records(SALT, -1) for entry in record["tags"]]  # type: ignore[attr-defined]
+    return [entry for record in window.records(SALT, {}) for entry in record["tags"]]  # type: ignore[attr-defined]
 
 
 def test_the_hour_is_that_of_the_world() -> None:
@@ -38,7 +39,7 @@ def test_many_subjects_are_told_in_parts_and_none_is_lost() -> None:
     window = Window("2026-11-24T09")
     for number in range(2 * ENTRIES + 1):
         window.add("one", number, f"s{number}", 1)
-    records = list(window.records(SALT, 7))
+    records = list(window.records(SALT, {"previous": 7}))
     assert [(record["part"], record["parts"], record["previous"]) for record in records] == [
         (i, 3, 7) for i in range(3)
     ]
@@ -46,4 +47,4 @@ def test_many_subjects_are_told_in_parts_and_none_is_lost() -> None:
 
 
 def test_an_hour_without_anybody_is_closed_too() -> None:
-    assert [record["tags"] for record in Window("2026-11-24T09").records(SALT, -1)] == [[]]
+    assert [record["tags"] for record in Window("2026-11-24T09").records(SALT, {})] == [[]]

@@ -12,11 +12,11 @@ import pytest
 from building import BLOCKED, FINE, OBSERVED, REFUSED, SERVED, facts, open_log
 from bundling import HOSTILE, bundled, scene, unpacked
 from click.testing import CliRunner
+from scrapeguard.evidence.signing import public_pem, signer
 
 from scrapeguard.cli import main
 from scrapeguard.evidence.incidents import incident, incidents
 from scrapeguard.evidence.reading import segments
-from scrapeguard.evidence.signing import public_pem, signer
 from scrapeguard.evidence.verify import INCOMPLETE, VERIFIED, load_key, verify
 from scrapeguard.exports.bundle import export
 from scrapeguard.exports.words import lasting, moment, shown, size

@@ -2,10 +2,10 @@
 
 import asyncio
 import gc
-import json
 import os
 from pathlib import Path
 
+import opened
 import pytest
 from calling import call, guard, request
 
@@ -44,8 +44,5 @@ def test_fifty_thousand_unique_requests_leave_no_memory_behind(tmp_path: Path) -
         return grown
 
     assert asyncio.run(story()) < BOUND
-    requests = 0
-    for file in tmp_path.rglob("*.jsonl"):
-        with file.open("rb") as lines:
-            requests += sum(json.loads(line)["k"] == "request" for line in lines)
+    requests = sum(record["k"] == "request" for record in opened.records(tmp_path))
     assert requests == WARM + MORE

@@ -9,6 +9,7 @@ from time import perf_counter
 
 import http_sf
 import jsonschema
+import opened
 import pytest
 from building import facts
 from lxml import etree
@@ -282,7 +283,7 @@ def test_the_sites_answers_carry_the_headers_and_the_records_name_the_version_of
     assert refused["status"] == 403
     assert "tdm-reservation" not in refused
     assert reserved["status"] == terms["status"] == 200
-    records = [json.loads(line) for file in tmp_path.rglob("*.jsonl") for line in file.read_text("utf-8").splitlines()]
+    records = opened.records(tmp_path)
     names = {it["what"]["name"]: it["what"]["digest"] for it in records if it["k"] == "notice.published"}
     assert set(names) == {"robots.txt", "tdmrep.json", "tdm-policy.json", "terms", "headers"}
     for digest in names.values():

@@ -15,6 +15,7 @@ from scrapeguard.cli.evidence import export, incidents, show, verify
 from scrapeguard.cli.explain import explain
 from scrapeguard.cli.keeper import fsck, keeper, keys
 from scrapeguard.cli.notices import notices
+from scrapeguard.cli.privacy import expense, hold, subject
 from scrapeguard.cli.proxy import proxy
 from scrapeguard.cli.replay import replay
 from scrapeguard.cli.robots import robots
@@ -35,6 +36,9 @@ COMMANDS: tuple[click.Command, ...] = (
     keeper,
     fsck,
     keys,
+    hold,
+    subject,
+    expense,
     check,
     robots,
     notices,

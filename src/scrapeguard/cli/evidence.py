@@ -8,13 +8,16 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from scrapeguard import config as configuration
 from scrapeguard.errors import InputError
 from scrapeguard.evidence import incidents as view
+from scrapeguard.evidence import verify as verifying
 from scrapeguard.evidence.incident import Incident
+from scrapeguard.evidence.keeper import KeeperSettings
 from scrapeguard.evidence.log import EvidenceSettings
-from scrapeguard.evidence.verify import INVALID, UNANCHORED, Result, load_key
-from scrapeguard.evidence.verify import verify as check
+from scrapeguard.exports.bundle import Extras, price
 from scrapeguard.exports.bundle import export as pack
+from scrapeguard.exports.keeping import Keeping
 from scrapeguard.exports.words import lasting, many, moment, number, printable, size
 
 DIRECTORY = EvidenceSettings().directory
@@ -91,52 +94,92 @@ def show(incident: str, directory: Path, idle: int | None, as_json: bool) -> Non
 @click.command()
 @click.argument("incident")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="The zip to write [incident-ID.zip].")
+@click.option("--config", "-c", type=click.Path(path_type=Path), help="The configuration, for [keeper].")
+@click.option("--licence-price", metavar="PRICE", help="What a licence for one object costs, such as '0.05 EUR'.")
+@click.option("--pdf", is_flag=True, help="Print the reports to PDF too (needs Chromium).")
 @directory_option
 @idle_option
 @json_option
-def export(incident: str, out: Path | None, directory: Path, idle: int | None, as_json: bool) -> None:
+def export(
+    incident: str,
+    out: Path | None,
+    config: Path | None,
+    licence_price: str | None,
+    pdf: bool,
+    directory: Path,
+    idle: int | None,
+    as_json: bool,
+) -> None:
     """Pack one INCIDENT into a zip that somebody else can check without you.
 
-    It holds the actor's records byte for byte, the notices and settings in force, a signed manifest, a report to read
-    and a README that says how to check it all with common tools. Other visitors appear as digests only.
+    It holds the actor's records byte for byte with the tree they are in, the notices and settings in force, reports to
+    read in English and Chinese, drafts of statements, and a README that says how to check it all with common tools.
+    Other visitors appear as digests only. The export itself is recorded, and the log committed to and stamped before.
     """
     minutes = idle or view.configured_idle(directory)
     found = view.incident(directory, incident, minutes)
-    bundle = pack(directory, found, out or Path(f"incident-{found.found.id}.zip"), minutes)
+    loaded = configuration.load(config)
+    keeping = Keeping(loaded.section("keeper", KeeperSettings), loaded.folder)
+    extras = Extras(*price(licence_price), pdf)
+    bundle = pack(directory, found, out or Path(f"incident-{found.found.id}.zip"), minutes, keeping, extras)
     if as_json:
         fields = {"path": str(bundle.path), "sha256": bundle.digest, "size": bundle.size, "key": bundle.key}
-        click.echo(json.dumps({"incident": found.found.id, **fields}))
+        click.echo(json.dumps({"incident": found.found.id, "stamps": bundle.stamps, **fields}))
         return
-    click.echo(f"{bundle.path}  ({size(bundle.size)})")
+    click.echo(f"{bundle.path}  ({size(bundle.size)}, {many(bundle.stamps, 'time stamp')} on its seal)")
     click.echo(f"SHA-256 of the zip    {bundle.digest}")
-    click.echo(f"the signer's key      {bundle.key}")
-    click.echo("Give both numbers to the other side by another road than the bundle: a letter, a contract, your site.")
+    click.echo(f"the log's key         {bundle.key}")
+    click.echo("Give both to the other side by another road than the bundle: a letter, a contract, your site.")
 
 
 @click.command()
 @click.argument("bundle", type=click.Path())
-@click.option("--key", metavar="KEY", help="The signer's public key: a PEM file, or its 64 hex digits.")
+@click.option("--key", metavar="VKEY", multiple=True, help="The log's public key (or a file with it).")
+@click.option("--tsa-root", metavar="PEM", multiple=True, help="The root of a time-stamp authority you trust.")
+@click.option("--witness", metavar="VKEY", multiple=True, help="The public key of a witness you trust.")
+@click.option(
+    "--max-delay",
+    type=click.IntRange(1),
+    default=verifying.MAX_DELAY,
+    show_default=True,
+    help="Seconds from an event to the first time stamp over it.",
+)
 @json_option
-def verify(bundle: str, key: str | None, as_json: bool) -> None:
-    """Check a BUNDLE: nothing changed, dropped, added or re-ordered, and signed by the KEY you got by another road.
+def verify(
+    bundle: str,
+    key: tuple[str, ...],
+    tsa_root: tuple[str, ...],
+    witness: tuple[str, ...],
+    max_delay: int,
+    as_json: bool,
+) -> None:
+    """Check a BUNDLE (the zip, or the folder it was unpacked to) with what you got by another road than the bundle.
+
+    The same as `python verify.py BUNDLE`, which runs alone.
 
     \b
-    Exit codes
-      0  verified, with the key you gave
-      1  invalid; the step, the file and the line are named
-      2  not a bundle, or the key cannot be used
-      3  consistent, but only by the key that came with the bundle: anybody could have made it
-      4  consistent, and the log itself says that records are missing
+    Verdicts and exit codes
+      ANCHORED 0               all checks hold, by your key, and an authority you trust stamped it
+      WITNESSED 0              and a witness you trust saw the log
+      INVALID 1                a check fails: it is named, with the file and the line
+      (none) 2                 this is no bundle, or what you brought cannot be used
+      CONSISTENT-UNANCHORED 3  all checks hold, but not by what you brought along
+      INCOMPLETE 4             all checks hold, and something is known to be missing
     """
     try:
-        given = None if key is None else load_key(Path(key).read_text("ascii") if Path(key).is_file() else key)
+        brought = verifying.trust(key, tsa_root, witness, max_delay)
     except (ValueError, OSError) as error:
-        raise InputError(f"--key cannot be used: {error}.", "Give a PEM file, or 64 hex digits.") from error
-    result = check(bundle, given)
+        raise InputError(
+            f"What you brought along cannot be used: {error}.", "A vkey looks like name+1a2b3c4d+AbCd…, a root is PEM."
+        ) from error
+    result = verifying.verify(bundle, brought)
     if as_json:
-        click.echo(json.dumps(_told(result)))
+        click.echo(json.dumps(result.told()))
+    elif result.code == verifying.UNUSABLE:
+        click.echo(printable(result.problem), err=True)
     else:
-        _print(result)
+        for line in verifying.told(result):
+            click.echo(printable(line))
     sys.exit(result.code)
 
 
@@ -186,33 +229,3 @@ def _facts(each: Incident) -> list[tuple[str, str]]:
     else:
         facts.append(("measures", f"none; what was observed would have been: {each.intended.label}"))
     return facts
-
-
-def _told(result: Result) -> dict[str, object]:
-    return {
-        "verdict": result.verdict,
-        "code": result.code,
-        "anchored": result.anchored,
-        "key": result.key,
-        "steps": [{"name": name, "looked": looked} for name, looked in result.steps],
-        "failed": result.failed,
-        "problem": result.problem,
-        "file": result.file,
-        "line": result.line,
-        "gaps": result.gaps,
-    }
-
-
-def _print(result: Result) -> None:
-    for place, (name, looked) in enumerate(result.steps, 1):
-        click.echo(f"{place}. {name:<13} {printable(looked)}")
-    if result.code == INVALID:
-        where = f"{result.file}, line {result.line}" if result.line else result.file
-        click.echo(
-            f"{len(result.steps) + 1}. {result.failed:<13} FAILED {printable(where)}: {printable(result.problem)}"
-        )
-    elif result.problem:
-        click.echo(printable(result.problem), err=True)
-    click.secho(result.verdict, bold=True)
-    if result.code == UNANCHORED:
-        click.echo("Give --key with the signer's key, from another road than the bundle, to know who signed it.")

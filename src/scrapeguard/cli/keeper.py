@@ -14,12 +14,14 @@ from scrapeguard import config as configuration
 from scrapeguard.errors import EvidenceError
 from scrapeguard.evidence import fsck as checking
 from scrapeguard.evidence import keys as keyring
-from scrapeguard.evidence.keeper import Keeper, KeeperSettings, elect, run
+from scrapeguard.evidence.duty import run
+from scrapeguard.evidence.keeper import Keeper, KeeperSettings, elect
 from scrapeguard.evidence.log import EvidenceLog, EvidenceSettings, now
 from scrapeguard.evidence.stamps import roots
-from scrapeguard.exports.words import many, moment
+from scrapeguard.exports.words import many, moment, number
 
 config_option = click.option("--config", "-c", type=click.Path(path_type=Path), help="The configuration file.")
+NUMBERS = ("logs", "leaves", "stamps", "writers", "pending", "opened", "sealed", "erased", "faults")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 
 
@@ -52,9 +54,9 @@ def keeper(config: Path | None, once: bool) -> None:
     stop = threading.Event()
     if once:
         stop.set()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    kept = Keeper(place.directory, place.keeper, place.log.event, now(), place.base)
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: stop.set())
+    kept = Keeper(place.directory, place.keeper, place.log.event, now(), place.base, place.log.retention_days)
     try:
         run(kept, stop)
     finally:
@@ -84,7 +86,7 @@ def fsck(config: Path | None, tsa_root: tuple[Path, ...], as_json: bool) -> None
             place.directory, stamps, lambda done, whole: bar.update(task, completed=done, total=whole)
         )
     if as_json:
-        told = {name: getattr(found, name) for name in ("logs", "leaves", "stamps", "writers", "pending", "faults")}
+        told = {name: getattr(found, name) for name in NUMBERS}
         click.echo(json.dumps({"directory": str(place.directory), "sound": not found.faults, **told}))
     else:
         for fault in found.faults:
@@ -92,7 +94,8 @@ def fsck(config: Path | None, tsa_root: tuple[Path, ...], as_json: bool) -> None
         click.echo(
             f"{place.directory}: {many(found.leaves, 'record')} of {many(found.writers, 'writer')} in "
             f"{many(found.logs, 'log')}, {many(found.stamps, 'time stamp')} checked, "
-            f"{many(found.pending, 'record')} not committed to yet: "
+            f"{many(found.pending, 'record')} not committed to yet; openings: {number(found.opened)} checked, "
+            f"{number(found.sealed)} sealed for good, {number(found.erased)} erased: "
             + (f"{many(len(found.faults), 'fault')}." if found.faults else "sound.")
         )
     if found.faults:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scrapeguard.evidence.reading import lines, parse
+from scrapeguard.evidence.openings import Groups, Openings
+from scrapeguard.evidence.reading import Line, lines, parse
 from scrapeguard.model import Rung
 
 REQUEST = b'{"k":"request"'
@@ -27,14 +28,18 @@ class Sign:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One recorded request."""
+    """One recorded request. What could not be opened is empty."""
 
     time: int
     segment: str
     seq: int
     offset: int
     raw: bytes
-    actor: str  # "address:192.0.2.7": whom this request is laid to
+    sealed: bytes  # its openings as they lie there
+    sub: str  # the client's pseudonym of the day of writing
+    n: int  # the number of this record among those of its writer, hour and pseudonym
+    win: str  # the hour of writing
+    actor: str  # "address:192.0.2.7": whom this request is laid to; "sub:<pseudonym>" when it cannot be opened
     reference: str
     host: str
     method: str
@@ -43,13 +48,14 @@ class Entry:
     resource: str
     status: int
     bytes: int
+    micros: int  # of the site's work
     rung: Rung  # imposed
     intended: Rung
     mode: str
     cause: str
     seconds: int
     signs: tuple[Sign, ...]
-    forbidden: str  # the robots.txt rule broken; "" = none, or not known
+    forbidden: str  # the robots.txt rule broken, "?" when it cannot be opened; "" = none, or not known
     trapped: bool
     agent: str
     address: str
@@ -72,68 +78,77 @@ def maybe_odd(raw: bytes) -> bool:
     return raw.startswith(REQUEST) and (b'"intended":"allow"' not in raw or b'"rung":"allow"' not in raw)
 
 
-def entry(segment: str, offset: int, raw: bytes) -> Entry | None:
+def entry(segment: str, line: Line, openings: Openings) -> Entry | None:
     """The request on a line; None for another kind of record, and for a line that is damaged."""
-    record = parse(raw)
+    record = parse(line.raw)
     if record is None or record["k"] != "request":
         return None
     try:
-        return _entry(record, segment, offset, raw)
-    except (KeyError, TypeError, ValueError):
+        return _entry(record, segment, line, openings.groups(record, line.raw, line.sealed))
+    except (KeyError, TypeError, ValueError, AttributeError):
         return None
 
 
-def _entry(record: dict[str, Any], segment: str, offset: int, raw: bytes) -> Entry:
-    what, who = record["what"], record.get("who") or {}
+def _entry(record: dict[str, Any], segment: str, line: Line, opened: Groups) -> Entry:
+    what, client = record["what"], opened.get("client")
+    agent, asked = opened.get("agent", {}), opened.get("request", {})
     verdict = what["verdict"]
-    reasons = who.get("reasons") or [""] * len(what["signals"])
     return Entry(
         time=record["t"],
         segment=segment,
         seq=record["seq"],
-        offset=offset,
-        raw=raw,
-        actor=f"address:{who.get('key') or 'unknown'}",
+        offset=line.offset,
+        raw=line.raw,
+        sealed=line.sealed,
+        sub=record["sub"],
+        n=record["n"],
+        win=record["win"],
+        actor=f"sub:{record['sub']}" if client is None else f"address:{client['key'] or 'unknown'}",
         reference=str(what["ref"]),
         host=str(what["host"] or ""),
         method=str(what["method"]),
-        path=str(who.get("path", "")),
-        object=str(who.get("object", "")),
+        path=str(asked.get("path", "")),
+        object=str(asked.get("object", "")),
         resource=str(what["resource"]),
         status=int(what["status"]),
         bytes=int(what["bytes"]),
+        micros=int(what["micros"]),
         rung=RUNGS[verdict["rung"]],
         intended=RUNGS[verdict["intended"]],
         mode=str(verdict["mode"]),
         cause=str(verdict["cause"]),
         seconds=int(verdict["seconds"]),
-        signs=tuple(
-            Sign(str(s["detector"]), int(s["weight"]), int(s["seen"]), int(s["limit"]), str(s["mode"]), str(reason))
-            for s, reason in zip(what["signals"], reasons, strict=True)
-        ),
-        forbidden=str(what["forbidden"] or ""),
+        signs=_signs(what["signals"], asked.get("reasons")),
+        forbidden=str(asked.get("forbidden") or "?") if what["forbidden"] else "",
         trapped=bool(what["trapped"]),
-        agent=str(who.get("agent") or ""),
-        address=str(who.get("address", "")),
-        fingerprint=str(who.get("fingerprint") or ""),
+        agent=str(agent.get("agent") or ""),
+        address=str((client or {}).get("address", "")),
+        fingerprint=str(agent.get("fingerprint") or ""),
         imported="source" in what,
     )
 
 
-def entries(paths: Sequence[Path], wanted: Callable[[bytes], bool]) -> Iterator[Entry]:
+def _signs(signals: list[dict[str, Any]], reasons: list[str] | None) -> tuple[Sign, ...]:
+    return tuple(
+        Sign(str(s["detector"]), int(s["weight"]), int(s["seen"]), int(s["limit"]), str(s["mode"]), str(reason))
+        for s, reason in zip(signals, reasons or [""] * len(signals), strict=True)
+    )
+
+
+def entries(paths: Sequence[Path], wanted: Callable[[bytes], bool], openings: Openings) -> Iterator[Entry]:
     """The requests whose line is `wanted`, of all segments, in the order of time.
 
     Each segment is read once from front to back and is open only while its turn lasts, so that memory and open
     files do not grow with the log. Inside a segment order is that of writing, which is that of time but for the
     requests under way at the same moment.
     """
-    firsts = ((next(_stream(path, 0, wanted), None), path) for path in paths)
+    firsts = ((next(_stream(path, 0, wanted, openings), None), path) for path in paths)
     waiting = sorted(((first.time, path, first.offset) for first, path in firsts if first is not None), reverse=True)
     heap: list[tuple[int, str, int, Entry, Iterator[Entry]]] = []
     while waiting or heap:
         while waiting and (not heap or waiting[-1][0] <= heap[0][0]):
             _, path, offset = waiting.pop()
-            _push(heap, _stream(path, offset, wanted))
+            _push(heap, _stream(path, offset, wanted, openings))
         *_, found, stream = heapq.heappop(heap)
         yield found
         _push(heap, stream)
@@ -145,9 +160,9 @@ def _push(heap: list[tuple[int, str, int, Entry, Iterator[Entry]]], stream: Iter
         heapq.heappush(heap, (following.time, following.segment, following.offset, following, stream))
 
 
-def _stream(path: Path, offset: int, wanted: Callable[[bytes], bool]) -> Iterator[Entry]:
+def _stream(path: Path, offset: int, wanted: Callable[[bytes], bool], openings: Openings) -> Iterator[Entry]:
     for line in lines(path, offset):
         if line.whole and wanted(line.raw):
-            found = entry(path.name, line.offset, line.raw)
+            found = entry(path.name, line, openings)
             if found is not None:
                 yield found

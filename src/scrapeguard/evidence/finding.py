@@ -10,7 +10,8 @@ from typing import Any
 from scrapeguard.errors import InputError
 from scrapeguard.evidence.canonical import quoted
 from scrapeguard.evidence.entry import Entry, entry
-from scrapeguard.evidence.reading import segments
+from scrapeguard.evidence.openings import Openings
+from scrapeguard.evidence.reading import lines, segments
 from scrapeguard.model import Rung
 
 LOOKALIKES = str.maketrans("OIL", "011")  # as people read and type them
@@ -40,34 +41,38 @@ def spellings(reference: str) -> list[str]:
 
 
 def holding(directory: Path, needle: bytes) -> Iterator[Entry]:
-    """The requests on whose lines a piece of canonical JSON stands, segment by segment, in the order written."""
+    """The requests on whose public lines a piece of canonical JSON stands, segment by segment, in the order written."""
+    openings = Openings(directory)
     for path in segments(directory):
         with path.open("rb") as file:
             if not path.stat().st_size:
                 continue
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                for start, line in _lines(data, needle):
-                    found = entry(path.name, start, line)
+                for start in _starts(data, needle):
+                    found = entry(path.name, next(lines(path, start)), openings)
                     if found is not None:
                         yield found
 
 
-def _lines(data: mmap.mmap, needle: bytes) -> Iterator[tuple[int, bytes]]:
+def _starts(data: mmap.mmap, needle: bytes) -> Iterator[int]:
+    """Where the lines with the needle begin."""
     place = data.find(needle)
     while place >= 0:
-        start, end = data.rfind(b"\n", 0, place) + 1, data.find(b"\n", place)
+        end = data.find(b"\n", place)
         if end < 0:
             return  # torn
-        yield start, data[start:end]
+        yield data.rfind(b"\n", 0, place) + 1
         place = data.find(needle, end)
 
 
 def placing(directory: Path, held: Entry) -> Entry | None:
     """The request that put the actor of `held` on the rung it stood on then; None when that is not in this log."""
-    key = quoted(held.actor.partition(":")[2])
+    kind, _, name = held.actor.partition(":")
+    pseudonyms = [name] if kind == "sub" else Openings(directory).pseudonyms("" if name == "unknown" else name)
     found = [
         each
-        for each in holding(directory, f'"key":{key}'.encode())
+        for pseudonym in pseudonyms
+        for each in holding(directory, f'"sub":{quoted(pseudonym)}'.encode())
         if each.cause == "signals"
         and each.rung is not Rung.ALLOW
         and each.time <= held.time <= each.time + each.seconds * SECOND

@@ -14,6 +14,8 @@ from cryptography import x509
 from scrapeguard.errors import FormatError, ScrapeGuardError
 from scrapeguard.evidence import keys, timestamp
 from scrapeguard.evidence.checkpoint import Checkpoint, Verifier, verify
+from scrapeguard.evidence.openings import Openings
+from scrapeguard.evidence.reading import lines, parse
 from scrapeguard.evidence.sequencer import FOLDER, SEALED, Position
 from scrapeguard.evidence.tiles import HEIGHT, WIDTH, Tiles, tile_path
 from scrapeguard.evidence.tree import Frontier, leaf_hash
@@ -54,6 +56,9 @@ class Findings:
     stamps: int = 0
     writers: int = 0
     pending: int = 0  # records that no checkpoint covers yet
+    opened: int = 0  # records whose openings were there, opened, and fit
+    sealed: int = 0  # records whose openings are there and cannot be opened: no vault key, or the day's destroyed
+    erased: int = 0  # records without openings: erased, or torn off by a crash
     faults: list[str] = field(default_factory=list)
 
 
@@ -65,12 +70,13 @@ def check(directory: Path, roots: Sequence[x509.Certificate] = (), progress: Pro
         trusted = [change.new for change in keys.history(directory)]
     except FormatError as error:
         found.faults.append(error.message)
-    chains = Chains()
+    chains, openings = Chains(), Openings(directory)
     for path in sorted((directory / FOLDER).glob("*/checkpoint")):
         _check_log(path.parent, trusted, chains, found, progress)
         _check_archive(path.parent, trusted, roots, found)
     for path in sorted((directory / "records").glob("*.jsonl")):
         _check_pending(path, chains, found)
+        _check_openings(path, openings, found)
     found.writers = len(chains.of)
     return found
 
@@ -78,7 +84,7 @@ def check(directory: Path, roots: Sequence[x509.Certificate] = (), progress: Pro
 def _check_log(folder: Path, trusted: Sequence[Verifier], chains: Chains, found: Findings, progress: Progress) -> None:
     try:
         checkpoint, signed = verify((folder / "checkpoint").read_bytes(), trusted)
-        tiles = Tiles(folder, checkpoint.size)
+        tiles = Tiles(folder, checkpoint.size, reader=True)
     except ScrapeGuardError as error:
         found.faults.append(f"{folder}: {error.message}")
         return
@@ -140,7 +146,7 @@ def _prefix(folder: Path, archived: Checkpoint) -> bool:
     if archived.size > newest.size:
         return False
     frontier = Frontier()
-    for leaf in Tiles(folder, newest.size).leaf_hashes(0, archived.size):
+    for leaf in Tiles(folder, newest.size, reader=True).leaf_hashes(0, archived.size):
         frontier.append(leaf)
     return frontier.root() == archived.root
 
@@ -161,3 +167,19 @@ def _check_pending(path: Path, chains: Chains, found: Findings) -> None:
             found.pending += chain.seq > known.seq
     if chain.seq < known.seq:
         found.faults.append(f"{path}: {known.seq - chain.seq} records that are in the tree are missing.")
+
+
+def _check_openings(path: Path, openings: Openings, found: Findings) -> None:
+    """Sealed openings open and fit what their record commits to, as far as the vault's keys are there."""
+    for line in lines(path):
+        record = parse(line.raw) if line.whole else None
+        if record is None or "sd" not in record:
+            continue
+        if not line.sealed:
+            found.erased += 1
+        elif openings.locked or openings.vault.past(record["win"][:10]) is None:
+            found.sealed += 1
+        elif openings.disclosures(record, line.raw, line.sealed).keys() == record["sd"].keys():
+            found.opened += 1
+        else:
+            found.faults.append(f"{path}, line {line.number + 1}: the openings do not fit the record above.")

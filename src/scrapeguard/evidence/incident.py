@@ -96,6 +96,7 @@ class Incident:
     requests: int = 0
     odd: int = 0
     bytes: int = 0
+    micros: int = 0  # of the site's work
     first: int = 0
     last: int = 0
     objects: set[int] = field(default_factory=set)  # hashes of what was asked for
@@ -116,6 +117,7 @@ class Incident:
         self.requests += 1
         self.odd += entry.odd
         self.bytes += entry.bytes
+        self.micros += entry.micros
         self.first = min(self.first or entry.time, entry.time)
         self.last = max(self.last, entry.time)
         self.objects.add(hash(entry.object))
@@ -218,6 +220,7 @@ class Incident:
             "last": self.last,
             "measures": [placed.told() for placed in self.measures[:LISTED]],
             "measures_total": self.placed,
+            "micros": self.micros,
             "modes": self.most("modes"),
             "odd": self.odd,
             "opened": self.found.opened,

@@ -5,7 +5,8 @@ a measure, or whose signals asked for one (in observe mode nothing is imposed, t
 request extends it. It ends when the actor did nothing odd for `idle` minutes. The actor's other requests in between
 belong to it, and those of the hour before: what was normal is evidence too.
 
-An actor is an address today (an IPv6 /64). When subjects get linked by evidence, `Entry.actor` is the place.
+An actor is an address today (an IPv6 /64); without the vault's key, or once the day's is destroyed, it is a pseudonym
+of one day. When subjects get linked by evidence, `Entry.actor` is the place.
 """
 
 import json
@@ -16,15 +17,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from scrapeguard.errors import InputError
-from scrapeguard.evidence.canonical import digest, quoted
+from scrapeguard.evidence.canonical import digest
+from scrapeguard.evidence.cases import Cases
 from scrapeguard.evidence.entry import REQUEST, Entry, entries, maybe_odd
 from scrapeguard.evidence.incident import Found, Incident
+from scrapeguard.evidence.openings import Openings
 from scrapeguard.evidence.reading import segments
+from scrapeguard.evidence.vault import Vault
 
 MINUTE = 60_000_000  # microseconds
 LOOK_BACK = 60 * MINUTE
 IDLE = 30  # minutes
-KEY = re.compile(rb'"key":("(?:[^"\\]|\\.)*")')
+SUB = re.compile(rb'"sub":"([0-9a-f]{32})","t":')
 
 
 def incidents(directory: Path, idle: int = IDLE) -> list[Incident]:
@@ -63,7 +67,7 @@ def incident(directory: Path, name: str, idle: int = IDLE) -> Incident:
 def find(directory: Path, idle: int = IDLE) -> list[Found]:
     """Where incidents open and end, by the time they opened; the same whatever order the requests were written in."""
     spans: dict[str, list[Found]] = {}
-    for entry in entries(_segments(directory), maybe_odd):
+    for entry in entries(_paths(directory), maybe_odd, Openings(directory)):
         if entry.odd:
             own = spans.setdefault(entry.actor, [])
             if own and own[-1].opened < entry.time <= own[-1].last:
@@ -94,39 +98,53 @@ def _join(own: list[Found], new: Found, idle: int) -> None:
 def sum_up(directory: Path, found: Sequence[Found]) -> list[Incident]:
     """The incidents with their sums, in the order given."""
     sums = [Incident(each) for each in found]
-    for place, entry in _belonging(_segments(directory), found):
+    for place, entry in _belonging(directory, found):
         sums[place].add(entry)
     return sums
 
 
 def members(directory: Path, found: Found) -> Iterator[Entry]:
     """The requests that belong to an incident, in the order of time."""
-    return (entry for _, entry in _belonging(_segments(directory), [found]))
+    return (entry for _, entry in _belonging(directory, [found]))
 
 
-def _belonging(paths: Sequence[Path], found: Sequence[Found]) -> Iterator[tuple[int, Entry]]:
+def _belonging(directory: Path, found: Sequence[Found]) -> Iterator[tuple[int, Entry]]:
     """Each request that belongs to one of the incidents, with the incident's place in the list."""
     places: dict[str, list[int]] = {}
     for place, each in sorted(enumerate(found), key=lambda pair: pair[1].last):
         places.setdefault(each.actor, []).append(place)
     lasts = {actor: [found[place].last for place in own] for actor, own in places.items()}
-    keys = {quoted(actor.removeprefix("address:")).encode() for actor in places}
+    openings = Openings(directory)
+    whose = {name: actor for actor in places for name in _names(actor, openings)}
 
     def wanted(raw: bytes) -> bool:
-        key = KEY.search(raw) if raw.startswith(REQUEST) else None
-        return key is not None and (key[1] in keys or (key[1] == b'""' and b'"unknown"' in keys))
+        sub = SUB.search(raw) if raw.startswith(REQUEST) else None
+        return sub is not None and sub[1].decode() in whose
 
-    for entry in entries(paths, wanted):
-        own = lasts.get(entry.actor, [])
+    for entry in entries(_paths(directory), wanted, openings):
+        actor = whose[entry.sub]  # also when this one record cannot be opened
+        own = lasts[actor]
         at = bisect_left(own, entry.time)
         if at < len(own):
-            place = places[entry.actor][at]
+            place = places[actor][at]
             if found[place].since <= entry.time:
                 yield place, entry
 
 
-def _segments(directory: Path) -> list[Path]:
+def _names(actor: str, openings: Openings) -> Iterator[str]:
+    """The pseudonyms of an actor."""
+    kind, _, key = actor.partition(":")
+    if kind == "sub":
+        yield key
+    else:
+        yield from openings.pseudonyms("" if key == "unknown" else key)
+
+
+def _paths(directory: Path) -> list[Path]:
+    """The segments, and of those that retention took, what cases keep."""
     paths = segments(directory)
-    if not paths:
+    there = {path.name for path in paths}
+    held = {path.name: path for path in Cases(Vault(directory)).files() if path.name not in there}
+    if not paths and not held:
         raise InputError(f"{directory} holds no evidence.", "Name the directory that [evidence] in the config names.")
-    return paths
+    return [*paths, *held.values()]

@@ -7,19 +7,21 @@ A file lock elects it: whoever holds keeper.lock works, the others look again la
 import fcntl
 import logging
 import os
-import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from scrapeguard.errors import EvidenceError, FormatError, ScrapeGuardError
-from scrapeguard.evidence import keys, segment
+from scrapeguard.errors import EvidenceError, FormatError
+from scrapeguard.evidence import clock, keys, segment
 from scrapeguard.evidence.canonical import Json
 from scrapeguard.evidence.checkpoint import Signer, Verifier
-from scrapeguard.evidence.sequencer import Sequencer
+from scrapeguard.evidence.closing import Windows, recount
+from scrapeguard.evidence.hour import HOUR, hour_of
+from scrapeguard.evidence.retention import retire
+from scrapeguard.evidence.sequencer import FOLDER, Sequencer
 from scrapeguard.evidence.stamps import Authority, Witness, roots
+from scrapeguard.evidence.vault import Vault
 
 log = logging.getLogger("scrapeguard.keeper")
 SECOND, DAY = 1_000_000, 86_400_000_000  # microseconds
@@ -63,8 +65,18 @@ def elect(directory: Path) -> int | None:
 class Keeper:
     """Keeps one evidence directory. The caller holds the lock. Raises EvidenceError and FormatError."""
 
-    def __init__(self, directory: Path, settings: KeeperSettings, event: Event, now: int, base: Path = Path()) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        settings: KeeperSettings,
+        event: Event,
+        now: int,
+        base: Path = Path(),
+        retention: int = 0,  # days; 0 = for ever
+    ) -> None:
         self.directory = directory
+        self.vault = Vault(directory)
+        self.retention = retention
         self.settings = settings
         self._event = event
         self._authorities = _authorities(settings, base)
@@ -74,20 +86,72 @@ class Keeper:
         self._stamped_at = 0
         self._seen: dict[str, int] = {}  # witness -> the largest size it cosigned
         keys.ensure(directory, settings.name(), now)
-        self.sequencer = Sequencer(directory, self._signers(now), self._trusted(), now)
         self._reported: set[str] = set()
+        self._looked = 0
+        self._clock = clock.Clock()
+        self._drained = False  # nothing new was found at the last look
+        self.sequencer, self.windows = self._begin(now)
 
     def sequence(self, now: int) -> int:
         """Take up what is new and commit to it; answers how many records that were."""
         self.sequencer.signers = self._signers(now)
-        self.sequencer.turn(now)
-        leaves = self.sequencer.take()
-        if leaves:
-            self.sequencer.commit(leaves)
+        try:
+            self.sequencer.turn(now, self.windows.told())
+            taken = self.sequencer.take()
+            self._drained = not taken
+            if taken:
+                self._commit(taken)
+        except OSError:
+            self.sequencer, self.windows = self._begin(now)  # what was taken and not committed is taken again
+            raise
         for name in self.sequencer.broken.keys() - self._reported:
             self._reported.add(name)
             self._event("damage", {"file": name, "offset": self.sequencer.broken[name]})
-        return len(leaves)
+        return len(taken)
+
+    def close_hour(self, now: int, *, early: bool = False) -> bool:
+        """Commit to the counts of one hour that is over; False when there is none, or something to sequence first.
+
+        `early` takes any hour, the running one for what there is so far: before an export, and at the end.
+        """
+        place = self.sequencer.shard, self.sequencer.checkpoint.size
+        closed = self._drained and self.windows.close(*place, now, self._event, early=early)
+        self._drained = self._drained and not closed  # the close itself is to sequence
+        return closed
+
+    def _commit(self, taken: Sequence[tuple[str, bytes]]) -> None:
+        shard, first = self.sequencer.shard, self.sequencer.checkpoint.size
+        for index, (writer, leaf) in enumerate(taken, first):
+            self.windows.count(shard, index, writer, leaf)
+        self.sequencer.commit([leaf for _, leaf in taken], self.windows.told())
+        if self.windows.stale:  # the keeper before had written a close, and ended
+            self.windows = self._recount(self.sequencer)
+
+    def _begin(self, now: int) -> tuple[Sequencer, Windows]:
+        """The tree and the open windows as they lie on the disk."""
+        sequencer = Sequencer(self.directory, self._signers(now), self._trusted(), now)
+        return sequencer, self._recount(sequencer)
+
+    def _recount(self, sequencer: Sequencer) -> Windows:
+        months = [month for month in (sequencer.before, sequencer.shard) if month]
+        folders = {month: self.directory / FOLDER / month for month in months}
+        return recount({month: path for month, path in folders.items() if (path / "checkpoint").exists()})
+
+    def look_at_clock(self) -> None:
+        """Record the state of the clock, if there is something new about it."""
+        told = self._clock.look(*clock.now(), clock.state())
+        if told is not None:
+            self._event("clock", told)
+
+    def look_after(self, now: int) -> None:
+        """Once an hour: make the key of a day before it begins, and destroy what is past its time. Raises OSError."""
+        if now - self._looked < HOUR:
+            return
+        self._looked = now
+        self.vault.today(hour_of(now + 2 * HOUR)[:10])
+        if self.retention and self._drained:
+            for name in retire(self.vault, self.sequencer.positions, self.retention, now, self._event):
+                self.sequencer.positions.pop(name)
 
     def fresh(self) -> bool:
         """Whether there is somebody to anchor the newest checkpoint, and nobody has."""
@@ -138,61 +202,6 @@ class Keeper:
 
     def _trusted(self) -> list[Verifier]:
         return [change.new for change in keys.history(self.directory)]
-
-
-class Duty:
-    """A thread that waits to be elected and then keeps, until it is ended."""
-
-    def __init__(self, directory: Path, settings: KeeperSettings, event: Event, base: Path) -> None:
-        self._directory = directory
-        self._settings = settings
-        self._event = event
-        self._base = base
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="scrapeguard-keeper", daemon=True)
-        self._thread.start()
-
-    def end(self) -> None:
-        """Take up what is left, anchor it, and give the lock away. Waits for at most the time an authority may take."""
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        lock: int | None = None
-        try:
-            lock = elect(self._directory)
-            while lock is None and not self._stop.wait(self._settings.checkpoint_seconds):
-                lock = elect(self._directory)
-            if lock is not None:
-                run(Keeper(self._directory, self._settings, self._event, _now(), self._base), self._stop)
-        except (OSError, ScrapeGuardError) as error:
-            log.error("nobody keeps the evidence in %s: %s", self._directory, error)
-        finally:
-            if lock is not None:
-                os.close(lock)
-
-
-def run(keeper: Keeper, stop: threading.Event) -> None:
-    """Keep until `stop` is set; then take up what is left and anchor it once more."""
-    while not stop.wait(keeper.settings.checkpoint_seconds):
-        _round(keeper)
-    _round(keeper)
-    if keeper.fresh():
-        keeper.anchor(_now())
-
-
-def _round(keeper: Keeper) -> None:
-    try:
-        while keeper.sequence(_now()):
-            pass
-        if keeper.due(_now()):
-            keeper.anchor(_now())
-    except OSError as error:
-        log.error("the keeper could not write: %s", error)  # a full disk: the next round tries again
-
-
-def _now() -> int:
-    return time.time_ns() // 1000
 
 
 def _witness(text: str) -> Witness:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from scrapeguard.evidence.canonical import digest
-from scrapeguard.evidence.segment import make_private, sync_folder
+from scrapeguard.evidence.durable import make_private, sync_folder
 
 
 def keep(folder: Path, data: bytes) -> str:

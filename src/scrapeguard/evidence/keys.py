@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from scrapeguard.errors import EvidenceError, FormatError
 from scrapeguard.evidence.canonical import canonical
 from scrapeguard.evidence.checkpoint import Signer, Verifier
-from scrapeguard.evidence.segment import sync_folder
+from scrapeguard.evidence.durable import sync_folder
 
 FOLDER = "keys"
 CURRENT, OLD, HISTORY = "log.key", "log.old.key", "keys.jsonl"

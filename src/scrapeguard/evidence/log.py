@@ -10,23 +10,24 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from scrapeguard.config import Config, values
+from scrapeguard.errors import EvidenceError
 from scrapeguard.evidence import record, recovery, segment
-from scrapeguard.evidence.canonical import Json, canonical, digest
-from scrapeguard.evidence.kept import keep
+from scrapeguard.evidence.canonical import Json, canonical
+from scrapeguard.evidence.hour import Hour, hour_at
+from scrapeguard.evidence.inforce import InForce
 from scrapeguard.evidence.segment import Segment
-from scrapeguard.evidence.settings import settings as told
 from scrapeguard.evidence.syncer import Syncer
+from scrapeguard.evidence.vault import Vault
 from scrapeguard.model import Facts, Mode, Outcome, Verdict
 from scrapeguard.version import __version__
 
 log = logging.getLogger("scrapeguard.evidence")
-SHORT = 16  # hex digits by which a record names the configuration and the notices in force
 PATIENCE = (1.0, 60.0)  # seconds until the first new attempt after a failure, and at most
 
 
@@ -40,6 +41,7 @@ class EvidenceSettings:
     fsync_ms: int = 50
     max_segment_mb: int = 64
     idle_minutes: int = 30  # an incident ends when its actor did nothing odd for so long
+    retention_days: int = 180  # then a day's personal facts can be read by nobody any more; 0 = never
 
 
 @dataclass(slots=True)
@@ -58,14 +60,14 @@ class EvidenceLog:
 
     def __init__(self, settings: EvidenceSettings, path: Callable[[str], Path]) -> None:
         self.directory = path(settings.directory) if settings.directory else None
+        self.retention_days = settings.retention_days
         self.dropped = 0  # records of this process that could not be written, ever
         self._settings = settings
         self._largest = settings.max_segment_mb << 20
         self._every_request = settings.record == "all"
-        self._active: dict[str, Json] | None = None
-        self._notices: dict[str, str] = {}  # name -> digest of each notice in force
-        self._bytes: list[tuple[str, bytes]] = []  # folder and content of what is in force
-        self._force = ("", "")
+        self._force = InForce()
+        self._vault = None if self.directory is None else Vault(self.directory)
+        self._hour: Hour | None = None
         self._reset()
 
     def request(self, facts: Facts, verdict: Verdict, outcome: Outcome, source: record.Source | None = None) -> None:
@@ -73,8 +75,8 @@ class EvidenceLog:
         if self.directory is None or not (self._every_request or record.odd(facts, verdict)):
             return
         imported = 0 if source is None else now()
-        what, who = record.request(facts, verdict, outcome, self._force, source, imported)
-        self._append("request", facts.time, what, who)
+        what, groups = record.request(facts, verdict, outcome, self._force.short, source, imported)
+        self._append("request", facts.time, what, groups, facts.client.key)
 
     def event(self, kind: str, fields: Mapping[str, Json]) -> None:
         """Record something that is no request. Raises TypeError for floats and the like: see canonical.py."""
@@ -85,28 +87,13 @@ class EvidenceLog:
         """Record that a configuration and its notices are in force from now on; their bytes are kept by digest."""
         if self.directory is None:
             return
-        settings = told(config)
-        notices = {name: digest(data) for name, data in published.items()}
-        before, self._notices = self._notices, notices
-        active: dict[str, Json] = {
-            "code": __version__,
-            "config": digest(settings),
-            "file": config.digest,
-            "mode": mode,
-            "notices": notices,
-        }
-        self._bytes = [("configs", settings), *(("notices", data) for data in published.values())]
+        moment, records = now(), self._force.change(mode, config, published)
         try:
-            self._keep()
+            self._force.keep(self.directory)
         except OSError as error:
             self._failed(error)
-        moment, self._active = now(), active
-        self._force = (digest(settings)[:SHORT], digest(canonical(notices).encode("ascii"))[:SHORT])
-        self._append("config.activated", moment, canonical(active), calm=True)
-        for name, data in published.items():
-            if before.get(name) != notices[name]:
-                fields: dict[str, Json] = {"digest": notices[name], "name": name, "size": len(data)}
-                self._append("notice.published", moment, canonical(fields), calm=True)
+        for kind, fields in records:
+            self._append(kind, moment, canonical(fields), calm=True)
 
     def close(self) -> None:
         """Write `close`, make everything durable. Safe to call twice; a later record opens a new segment."""
@@ -131,26 +118,46 @@ class EvidenceLog:
         self._patience, self._retry = PATIENCE[0], 0.0
         self._syncer = Syncer(self._settings.fsync_records, self._settings.fsync_ms / 1000, self._lost)
 
-    def _append(self, kind: str, time_us: int, what: str, who: str = "", *, calm: bool = False) -> None:
+    def _append(
+        self,
+        kind: str,
+        time_us: int,
+        what: str,
+        groups: Sequence[record.Group] = (),
+        subject: str = "",
+        *,
+        calm: bool = False,
+    ) -> None:
         """Write one record where it belongs now, or count it as dropped. `calm`: need not be durable soon."""
         if self._pid != os.getpid():
             self._syncer.forget()
             self._reset()
         with self._lock:
             current = self._segment
-            if current is None or current.size >= self._largest or self._fault is not None:
+            if current is None or current.size >= self._largest or current.crowded or self._fault is not None:
                 current = self._turn()
             if current is None:
                 self._drop(time_us)
                 return
             try:
-                current.append(kind, time_us, what, who)
-            except OSError as error:
+                if groups:
+                    current.request(time_us, what, groups, subject, self._now())
+                else:
+                    current.append(kind, time_us, what)
+            except (OSError, EvidenceError) as error:
                 self._failed(error)
                 self._drop(time_us)
                 return
             if not calm:
                 self._syncer.wrote()
+
+    def _now(self) -> Hour:
+        """The hour that it is, with its key. Raises OSError and EvidenceError."""
+        moment, hour = now(), self._hour
+        if hour is None or not hour.since <= moment < hour.until:
+            assert self._vault is not None
+            hour = self._hour = hour_at(moment, self._vault)
+        return hour
 
     def _turn(self) -> Segment | None:
         """The next segment; None while writing is not possible and the next attempt is not due."""
@@ -160,7 +167,7 @@ class EvidenceLog:
             return None
         try:
             if self._segment is not None:
-                self._finish("full")
+                self._finish("crowded" if self._segment.crowded else "full")
             opened = self._open()
         except OSError as error:
             self._failed(error)
@@ -177,12 +184,12 @@ class EvidenceLog:
         """Open a segment that says where it stands: its machine, what came before, what is in force, what is lost."""
         assert self.directory is not None
         opened = segment.create(self.directory)
-        self._syncer.follow(opened.descriptor)
+        self._syncer.follow(opened.descriptor, self.directory / segment.FOLDER)
         try:
-            self._keep()
+            self._force.keep(self.directory)
             previous, orphans = recovery.heads(self.directory, opened.name)
             start: dict[str, Json] = {
-                "active": self._active,
+                "active": self._force.active,
                 "boot": segment.boot(),
                 "code": __version__,
                 "host": segment.host(),
@@ -200,12 +207,6 @@ class EvidenceLog:
             raise
         return opened
 
-    def _keep(self) -> None:
-        """Keep the bytes of what is in force, each once. Raises OSError."""
-        assert self.directory is not None
-        for folder, data in self._bytes:
-            keep(self.directory / folder, data)
-
     def _finish(self, why: str) -> None:
         """End the open segment with a `close`, if it can still be written."""
         try:
@@ -215,14 +216,14 @@ class EvidenceLog:
             log.error("the evidence segment %s could not be closed: %s", self._segment, error)
         self._segment = None
 
-    def _failed(self, error: OSError) -> None:
+    def _failed(self, error: OSError | EvidenceError) -> None:
         """Give up the segment (a torn line stays as it is) and try a new one later, at growing intervals."""
         if self._segment is not None:
             self._segment.release()
             self._syncer.follow(None)
             self._segment = None
         self._fault = None
-        name = errno.errorcode.get(error.errno or 0, "EIO")
+        name = errno.errorcode.get(error.errno or 0, "EIO") if isinstance(error, OSError) else "vault"
         if not self._gap.error:
             log.error("evidence cannot be written to %s (%s); the site is served without it", self.directory, error)
         self._gap.error = name

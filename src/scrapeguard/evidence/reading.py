@@ -1,4 +1,7 @@
-"""Read segments back: line by line, never a whole file at once, and a damaged line is skipped, not fatal."""
+"""Read segments back: line by line, never a whole file at once, and a damaged line is skipped, not fatal.
+
+Openings that are sealed under a record come with it; what they say is for openings.py.
+"""
 
 import json
 from collections.abc import Iterator
@@ -10,6 +13,9 @@ from scrapeguard.evidence import record
 from scrapeguard.evidence.segment import FOLDER
 
 LONGEST = record.LONGEST + 1  # with the newline
+SEALED = b"~"  # begins the line with the sealed openings of the record above it
+ERASED = b"~-"  # begins such a line whose openings were overwritten
+LONGEST_SEALED = 2 * LONGEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +26,8 @@ class Line:
     offset: int  # bytes before it
     raw: bytes  # without its newline
     whole: bool  # it ends in a newline and is not too long
+    sealed: bytes = b""  # the openings under it, without "~" and newline; b"" when there are none, or only a part
+    torn: bytes = b""  # the part of the openings that is there, when it is only a part
 
 
 def segments(directory: Path) -> list[Path]:
@@ -28,13 +36,32 @@ def segments(directory: Path) -> list[Path]:
 
 
 def lines(path: Path, offset: int = 0) -> Iterator[Line]:
-    """Every line of a segment from an offset on, a torn last one included. Raises OSError."""
+    """Every line of a segment from an offset on with the openings under it, a torn last one too. Raises OSError."""
+    before: Line | None = None
     with path.open("rb") as file:
         file.seek(offset)
-        for number, raw in enumerate(iter(lambda: file.readline(LONGEST), b""), 1):
-            whole = raw.endswith(b"\n")
-            yield Line(number, offset, raw[:-1] if whole else raw, whole)
+        for number, raw in enumerate(iter(lambda: file.readline(LONGEST_SEALED), b""), 1):
+            if raw.startswith(SEALED):
+                if before is not None:
+                    yield _with(before, raw)
+                before = None
+            else:
+                if before is not None:
+                    yield before
+                whole = raw.endswith(b"\n") and len(raw) <= LONGEST
+                before = Line(number, offset, raw[:-1] if whole else raw, whole)
             offset += len(raw)
+    if before is not None:
+        yield before
+
+
+def _with(line: Line, sealed: bytes) -> Line:
+    """A line and the one with its openings."""
+    if not sealed.endswith(b"\n"):
+        return Line(line.number, line.offset, line.raw, line.whole, torn=sealed)
+    if sealed.startswith(ERASED):
+        return line
+    return Line(line.number, line.offset, line.raw, line.whole, sealed[1:-1])
 
 
 def parse(raw: bytes) -> dict[str, Any] | None:

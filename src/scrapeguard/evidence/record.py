@@ -1,14 +1,21 @@
-"""One record: what is written down of a request, and how it becomes a line.
+"""One record: what is written down of a request, and how it becomes lines.
 
-    {"k":"request","mono":…,"prev":"…","seq":17,"t":…,"v":1,"what":{…},"who":{…}}
+    {"k":"request","mono":…,"n":3,"prev":"…","sd":{…},"seq":17,"sub":"…","t":…,"v":1,"what":{…},"win":"2026-11-24T09"}
+    ~<the openings, sealed: see vault.py>
 
     k     kind                                    seq   number of the line in its segment, from 0
     mono  monotonic clock at writing, us          t     when it happened, us since 1970 UTC
     prev  SHA-256 of the line before (no newline) v     version of this format
-    what  facts that name nobody                  who   personal facts; only requests have it
+    what  facts that name nobody
 
-The two parts are apart so that commitments can take the place of `who` while `what` stays readable. What is not
-named here is not written down: no cookie, no Authorization, no body, no other header.
+Only requests have the rest, which is about somebody:
+
+    sd    what is committed to: name of a group -> SHA-256 of its disclosure, ["<salt>","<name>",<value>]
+    sub   the client's pseudonym of the day       win   UTC hour of writing; the key is that of its day
+    n     number of this line among those of this writer, hour and pseudonym, from 1
+
+The groups are `client`, `agent` and `account` (who it was) and `request` (what was wanted). What is not named here
+is not written down: no cookie, no Authorization, no body, no other header.
 """
 
 from functools import lru_cache
@@ -22,33 +29,39 @@ ZERO = "0" * 64  # `prev` of the first line
 LONGEST = 65_535  # bytes of a line: the largest leaf a tiled log takes
 WIDTHS = (1024, 96)  # characters kept of each string; the second when the first makes too long a line
 
+Group = tuple[str, str]  # name, canonical value
 Source = tuple[str, int]  # a record that was read from a log: SHA-256 of the file, line number from 1
 
 BOOL = ("false", "true")
 LABELS = tuple(rung.label for rung in Rung)
 
 
-def line(kind: str, mono: int, prev: str, seq: int, time: int, what: str, who: str = "") -> bytes:
-    """The canonical line, without its newline; `what` and `who` are canonical already, `kind` is a plain word."""
-    personal = f',"who":{who}' if who else ""
+def line(kind: str, mono: int, prev: str, seq: int, time: int, what: str) -> bytes:
+    """The canonical line, without its newline; `what` is canonical already, `kind` is a plain word."""
+    return f'{{"k":"{kind}","mono":{mono},"prev":"{prev}","seq":{seq},"t":{time},"v":1,"what":{what}}}'.encode()
+
+
+def request_line(mono: int, n: int, prev: str, sd: str, seq: int, sub: str, time: int, what: str, win: str) -> bytes:
+    """The canonical line of a request, without its newline; `sd` and `what` are canonical already."""
     return (
-        f'{{"k":"{kind}","mono":{mono},"prev":"{prev}","seq":{seq},"t":{time},"v":1,"what":{what}{personal}}}'
+        f'{{"k":"request","mono":{mono},"n":{n},"prev":"{prev}","sd":{sd},"seq":{seq},"sub":"{sub}",'
+        f'"t":{time},"v":1,"what":{what},"win":"{win}"}}'
     ).encode("ascii")
 
 
 def request(
     facts: Facts, verdict: Verdict, outcome: Outcome, force: tuple[str, str], source: Source | None, imported: int
-) -> tuple[str, str]:
-    """`what` and `who` of a request. `force` is the short digests of the configuration and the notices in force.
+) -> tuple[str, list[Group]]:
+    """`what` of a request, and its groups by name. `force`: short digests of the configuration and notices in force.
 
     A record that comes from a log has `source`, and `imported`: when it was read, us since 1970.
     """
     for width in WIDTHS:
         what = _what(facts, verdict, outcome, force, source, imported, width)
-        who = _who(facts, verdict, width)
-        if len(what) + len(who) < LONGEST - 400:
+        groups = _groups(facts, verdict, width)
+        if len(what) + sum([len(value) for _, value in groups]) < LONGEST - 1000:
             break
-    return what, who
+    return what, groups
 
 
 def _what(
@@ -60,7 +73,7 @@ def _what(
     imported: int,
     width: int,
 ) -> str:
-    host, forbidden = facts.host, facts.forbidden
+    host = facts.host
     came = origin = ""
     if source is not None:
         came = f'"imported":{imported},'
@@ -69,7 +82,7 @@ def _what(
     signals = f"[{','.join([_signal(signal) for signal in verdict.signals])}]" if verdict.signals else "[]"
     return (
         f'{{"bytes":{outcome.bytes},"complete":{BOOL[outcome.complete]},"config":"{force[0]}",'
-        f'"forbidden":{"null" if forbidden is None else quoted(forbidden[:width])},'
+        f'"forbidden":{"null" if facts.forbidden is None else BOOL[facts.forbidden != ""]},'
         f'"host":{"null" if host is None else quoted(host[:width])},{known}{came}"method":{quoted(facts.method[:32])},'
         f'"micros":{outcome.micros},"notices":"{force[1]}","ref":{quoted(facts.reference)},'
         f'"resource":{quoted(facts.resource)},"signals":{signals},{origin}"status":{outcome.status},'
@@ -104,30 +117,46 @@ def _signal(signal: Signal) -> str:
     )
 
 
-def _who(facts: Facts, verdict: Verdict, width: int) -> str:
-    client, agent, referer = facts.client, facts.agent, facts.referer
-    credential, fingerprint = facts.credential, facts.fingerprint
-    path, asked = redact.query(facts.path[:width]), redact.query(facts.query[:width])
-    if facts.object == f"{facts.path}?{facts.query}":
-        wanted = f"{path}?{asked}"[:width]
-    else:
-        wanted = path if facts.object == facts.path else redact.query(facts.object[:width])
-    reasons = ",".join([quoted(signal.reason[:width]) for signal in verdict.signals])
+def _groups(facts: Facts, verdict: Verdict, width: int) -> list[Group]:
+    """What is personal, in canonical JSON by group; a group of which nothing is known is left out."""
+    agent, fingerprint = facts.agent, facts.fingerprint
+    groups = []
+    if facts.credential is not None:
+        groups.append(("account", f'{{"credential":{quoted(facts.credential)}}}'))
+    if agent is not None or fingerprint is not None:
+        raw = "null" if agent is None else quoted(agent.raw[:width])
+        groups.append(
+            ("agent", f'{{"agent":{raw},"fingerprint":{"null" if fingerprint is None else quoted(fingerprint)}}}')
+        )
+    groups.append(("client", _client(facts.client)))
+    groups.append(("request", _wanted(facts, verdict, width)))
+    return groups
+
+
+def _client(client: Client) -> str:
+    peer = "null" if client.peer is None else quoted(client.peer)
+    port = "null" if client.port is None else client.port
     return (
-        f'{{"address":{quoted(client.address)},"agent":{"null" if agent is None else quoted(agent.raw[:width])},'
-        f'"credential":{"null" if credential is None else quoted(credential)},'
-        f'"fingerprint":{"null" if fingerprint is None else quoted(fingerprint)},"key":{quoted(client.key)},'
-        f'"object":{quoted(wanted)},"path":{quoted(path)},'
-        f'{_peer(client)},"query":{quoted(asked)},"reasons":[{reasons}],'
-        f'"referer":{"null" if referer is None else quoted(redact.referer(referer[:width], facts.host))},'
-        f'"source":"{client.source}"}}'
+        f'{{"address":{quoted(client.address)},"key":{quoted(client.key)},"network":{quoted(client.network)},'
+        f'"peer":{peer},"port":{port},"source":"{client.source}"}}'
     )
 
 
-def _peer(client: Client) -> str:
-    peer = "null" if client.peer is None else quoted(client.peer)
-    port = "null" if client.port is None else str(client.port)
-    return f'"peer":{peer},"port":{port}'
+def _wanted(facts: Facts, verdict: Verdict, width: int) -> str:
+    forbidden, referer = facts.forbidden, facts.referer
+    path, asked = redact.query(facts.path[:width]), redact.query(facts.query[:width])
+    if facts.object == facts.path:
+        wanted = path
+    elif facts.object == f"{facts.path}?{facts.query}":
+        wanted = f"{path}?{asked}"[:width]
+    else:
+        wanted = redact.query(facts.object[:width])
+    reasons = ",".join([quoted(signal.reason[:width]) for signal in verdict.signals]) if verdict.signals else ""
+    return (
+        f'{{"forbidden":{"null" if forbidden is None else quoted(forbidden[:width])},"object":{quoted(wanted)},'
+        f'"path":{quoted(path)},"query":{quoted(asked)},"reasons":[{reasons}],'
+        f'"referer":{"null" if referer is None else quoted(redact.referer(referer[:width], facts.host))}}}'
+    )
 
 
 def odd(facts: Facts, verdict: Verdict) -> bool:

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from scrapeguard.evidence.canonical import Json, digest
-from scrapeguard.evidence.reading import LONGEST, lines, parse, segments
+from scrapeguard.evidence.reading import LONGEST, LONGEST_SEALED, SEALED, lines, parse, segments
 from scrapeguard.evidence.segment import alive
 
 NEWEST = 32  # segments looked at; each of them names those before it, so older ones are in the chain already
@@ -35,8 +35,11 @@ def heads(directory: Path, own: str) -> tuple[list[Json], list[Path]]:
 
 
 def recover(path: Path) -> Fields:
-    """What a dead process left: its good records, the torn tail, and every place where the chain does not hold."""
-    records, seq, prev = 0, -1, ""
+    """What a dead process left: its good records, the torn tail, every place where the chain does not hold.
+
+    `unopened` counts records whose openings are not whole under them: the last one, when the tear went through them.
+    """
+    records, seq, prev, unopened = 0, -1, "", 0
     torn: Fields | None = None
     damage: list[Json] = []
     for line in lines(path):
@@ -44,10 +47,14 @@ def recover(path: Path) -> Fields:
         place: Fields = {"bytes": len(line.raw), "digest": digest(line.raw), "line": line.number, "offset": line.offset}
         if not line.whole and len(line.raw) < LONGEST:
             torn = place
+        elif line.torn:
+            torn = {**place, "bytes": len(line.torn), "digest": digest(line.torn), "line": line.number + 1}
+            torn["offset"] = line.offset + len(line.raw) + 1
         elif parsed is None or (prev and (parsed["prev"] != prev or parsed["seq"] != seq + 1)):
             damage.append(place)
         if parsed is not None:
             records, seq = records + 1, parsed["seq"]
+            unopened += "sd" in parsed and not line.sealed
         prev = "" if parsed is None else digest(line.raw)
     return {
         "damage": damage[:LISTED],
@@ -57,6 +64,7 @@ def recover(path: Path) -> Fields:
         "segment": path.name,
         "seq": seq,
         "torn": torn,
+        "unopened": unopened,
     }
 
 
@@ -70,9 +78,9 @@ def _recovered(path: Path) -> Iterator[str]:
 
 
 def _last(path: Path) -> bytes:
-    """The last whole line of a segment; empty when there is none within reach."""
+    """The last whole public line of a segment; empty when there is none within reach."""
     with path.open("rb") as file:
         size = file.seek(0, 2)
-        file.seek(max(size - 2 * LONGEST, 0))
-        whole = file.read().rpartition(b"\n")[0]
-    return whole.rpartition(b"\n")[2]
+        file.seek(max(size - 2 * LONGEST - LONGEST_SEALED, 0))
+        whole = file.read().rpartition(b"\n")[0].split(b"\n")
+    return next((line for line in reversed(whole) if not line.startswith(SEALED)), b"")

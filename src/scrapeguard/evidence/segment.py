@@ -3,7 +3,8 @@
     records/<host>-<boot>-<pid>-<number>.jsonl
 
 The first line is a `start`, the last a `close` (missing when the process was killed). Each line holds the digest
-of the one before. The writer holds an exclusive flock for as long as it lives, so that others can tell.
+of the one before; only the sealed lines, which begin with "~" and belong to the record above them, are in no chain, so
+that they can be erased. The writer holds an exclusive flock for as long as it lives, so that others can tell.
 """
 
 import fcntl
@@ -11,15 +12,19 @@ import os
 import re
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from itertools import count
 from pathlib import Path
 
 from scrapeguard.evidence import record
-from scrapeguard.evidence.canonical import digest
+from scrapeguard.evidence.commitments import Committer
+from scrapeguard.evidence.durable import make_private
+from scrapeguard.evidence.hour import Hour
 
 FOLDER = "records"
 BOOT = Path("/proc/sys/kernel/random/boot_id")
+MOST_SUBJECTS = 50_000  # counted one by one in an hour; with more, the next segment begins: some 15 MB of memory
 
 
 class Segment:
@@ -31,18 +36,44 @@ class Segment:
         self.size = 0
         self.seq = 0
         self.prev = record.ZERO
+        self._committer = Committer()
+        self._hour = ""
+        self._subjects: dict[str, tuple[str, int]] = {}  # client key -> its pseudonym, and how often it was recorded
 
-    def append(self, kind: str, time_us: int, what: str, who: str = "") -> None:
-        """Write one record. Raises OSError, also when only a part of the line could be written."""
+    @property
+    def crowded(self) -> bool:
+        """Whether so many subjects were counted that it is time for the next segment."""
+        return len(self._subjects) >= MOST_SUBJECTS
+
+    def append(self, kind: str, time_us: int, what: str) -> None:
+        """Write one record that names nobody. Raises OSError, also when only a part of it could be written."""
         mono = time.monotonic_ns() // 1000
-        line = record.line(kind, mono, self.prev, self.seq, time_us, what, who)
-        length = len(line) + 1
-        written = os.write(self.descriptor, line + b"\n")
-        if written != length:
-            raise OSError(28, f"only {written} of {length} bytes were written")
-        self.prev = digest(line)
+        line = record.line(kind, mono, self.prev, self.seq, time_us, what)
+        self._write(line + b"\n")
+        self.prev = sha256(line).hexdigest()
+
+    def request(self, time_us: int, what: str, groups: Sequence[record.Group], subject: str, hour: Hour) -> None:
+        """Write the record of a request by `subject`, its groups committed to and sealed. Raises OSError likewise."""
+        if hour.name != self._hour:
+            self._hour, self._subjects = hour.name, {}
+        known = self._subjects.get(subject)
+        if known is None:
+            known = hour.key.pseudonym(subject), 0
+        sub, n = known[0], known[1] + 1
+        sd, openings, nonce = self._committer.commit(groups)
+        mono = time.monotonic_ns() // 1000
+        line = record.request_line(mono, n, self.prev, sd, self.seq, sub, time_us, what, hour.name)
+        sha = sha256(line)
+        self._write(b"%b\n~%b\n" % (line, hour.key.seal(openings, sha.digest(), nonce)))
+        self.prev = sha.hexdigest()
+        self._subjects[subject] = sub, n
+
+    def _write(self, data: bytes) -> None:
+        written = os.write(self.descriptor, data)
+        if written != len(data):
+            raise OSError(28, f"only {written} of {len(data)} bytes were written")
         self.seq += 1
-        self.size += length
+        self.size += written
 
     def release(self) -> None:
         """Let go of the lock: nothing more will be written here. The descriptor stays open until it is synced."""
@@ -50,7 +81,7 @@ class Segment:
 
 
 def create(directory: Path) -> Segment:
-    """A new segment under `directory`, durable in its folder, locked, open to its owner only. Raises OSError."""
+    """A new segment under `directory`, locked, open to its owner only; its folder is still to sync. Raises OSError."""
     folder = directory / FOLDER
     make_private(folder)
     stem = f"{host()}-{boot()[:8]}-{os.getpid()}"
@@ -62,7 +93,6 @@ def create(directory: Path) -> Segment:
         break
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        sync_folder(folder)
     except OSError:
         os.close(descriptor)
         raise
@@ -88,21 +118,6 @@ def alive(path: Path) -> bool:
         except BlockingIOError:
             return True
     return False
-
-
-def make_private(folder: Path) -> None:
-    """Make a folder of an evidence directory, and the directory, for their owner only. Raises OSError."""
-    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.mkdir(mode=0o700, exist_ok=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable. Raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def host() -> str:

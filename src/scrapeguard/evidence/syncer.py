@@ -3,6 +3,9 @@
 import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
+
+from scrapeguard.evidence.durable import sync_folder
 
 
 class Syncer:
@@ -14,14 +17,20 @@ class Syncer:
         self._failed = failed
         self._descriptor: int | None = None
         self._retired: list[int] = []
+        self._folders: list[Path] = []
         self._unsynced = 0
         self._some = threading.Event()
         self._full = threading.Event()
         self._stop = False
         self._thread: threading.Thread | None = None
 
-    def follow(self, descriptor: int | None) -> None:
-        """From now on this file is written; the one before is made durable and closed, on the thread if it runs."""
+    def follow(self, descriptor: int | None, folder: Path | None = None) -> None:
+        """From now on this file, new in `folder`, is written; the one before is made durable and closed.
+
+        That is done on the thread, if it runs.
+        """
+        if folder is not None:
+            self._folders.append(folder)
         if self._descriptor is not None:
             self._retired.append(self._descriptor)
         self._descriptor = descriptor
@@ -70,6 +79,12 @@ class Syncer:
 
     def _sync(self, current: int | None) -> None:
         retired, self._retired = self._retired, []
+        folders, self._folders = self._folders, []
+        for folder in folders:
+            try:
+                sync_folder(folder)
+            except OSError as error:
+                self._failed(error)
         for descriptor in (*retired, current):
             if descriptor is None:
                 continue

@@ -29,16 +29,17 @@ def tile_path(level: int | str, index: int, width: int = WIDTH) -> str:
 
 
 class Tiles:
-    """One log's tree in `folder`, holding `size` leaves. Not for two writers at a time."""
+    """One log's tree in `folder`, holding `size` leaves. Not for two writers at a time; readers leave files alone."""
 
-    def __init__(self, folder: Path, size: int = 0) -> None:
+    def __init__(self, folder: Path, size: int = 0, *, reader: bool = False) -> None:
         self.folder = folder
         self._complete: dict[tuple[int, int], bytes] = {}  # a few complete tiles read lately
         self._partial: dict[int, list[Hash]] = {}  # the newest tile of each level
         self._entries: list[bytes] = []  # the leaves of the newest entry bundle
         self.size = size
         self._load(size)
-        self._forget_beyond(size)
+        if not reader:
+            self._forget_beyond(size)
         self.frontier = Frontier.at(size, self.node)
 
     def append(self, leaves: Sequence[bytes]) -> list[Path]:

@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from scrapeguard.errors import EvidenceError
-from scrapeguard.evidence.segment import sync_folder
+from scrapeguard.evidence.durable import sync_folder
 
 FOLDER = "vault"
 KEY = "keys/vault.key"
@@ -34,10 +34,10 @@ class DayKey:
         self._cipher = AESGCM(key)
         self._pseudonyms = hmac.new(key, b"pseudonym", sha256).digest()
 
-    def seal(self, openings: bytes, line: bytes) -> bytes:
-        """Openings of the record on `line` (the public line's SHA-256), base64."""
-        nonce = os.urandom(NONCE)
-        return base64.b64encode(nonce + self._cipher.encrypt(nonce, openings, line))
+    def seal(self, openings: bytes, line: bytes, nonce: bytes | None = None) -> bytes:
+        """Openings of the record on `line` (the public line's SHA-256), base64. A `nonce` is random and used once."""
+        nonce = nonce or os.urandom(NONCE)
+        return binascii.b2a_base64(nonce + self._cipher.encrypt(nonce, openings, line), newline=False)
 
     def open(self, sealed: bytes, line: bytes) -> bytes:
         """Raises EvidenceError when they were sealed for another record or altered."""
@@ -81,11 +81,18 @@ class Vault:
 
     def destroy(self, day: str) -> bool:
         """Destroy a day's key, and with it every opening and pseudonym of that day; False when it was gone."""
-        path = self._day_path(day)
         self._days.pop(day, None)
+        return self.shred(self._day_path(day))
+
+    def shred(self, path: Path) -> bool:
+        """Destroy a wrapped key so that no copy of it lingers in the file system's free space; False when it is gone.
+
+        On flash and on copying file systems old blocks may outlive this; the vault key they are wrapped by then has
+        to be kept apart, or the disk encrypted.
+        """
         if not path.exists():
             return False
-        with path.open("r+b") as file:  # so that no copy of it lingers in the file system's free space
+        with path.open("r+b") as file:
             file.write(os.urandom(path.stat().st_size))
             file.flush()
             os.fsync(file.fileno())
@@ -93,21 +100,25 @@ class Vault:
         sync_folder(path.parent)
         return True
 
-    def _get(self, day: str, *, make: bool) -> DayKey:
-        path = self._day_path(day)
+    def wrapped(self, path: Path, name: str, *, make: bool = False) -> DayKey:
+        """A key wrapped for `name` in a file, made when it is not there and `make` says so."""
         if make and not path.exists():
             nonce = os.urandom(NONCE)
-            _put_first(path, nonce + self._wrapper().encrypt(nonce, os.urandom(32), day.encode()))
-        raw = path.read_bytes()
+            _put_first(path, nonce + self._wrapper().encrypt(nonce, os.urandom(32), name.encode()))
         try:
-            key = self._wrapper().decrypt(raw[:NONCE], raw[NONCE:], day.encode())
+            raw = path.read_bytes()
+            return DayKey(name, self._wrapper().decrypt(raw[:NONCE], raw[NONCE:], name.encode()))
+        except OSError as error:
+            raise EvidenceError(f"{path}: the key cannot be read ({error}).", "Restore it from a copy.") from error
         except InvalidTag as error:
             raise EvidenceError(
                 f"{path}: the vault key does not fit.", f"Give the key it was made with: {self._path}."
             ) from error
+
+    def _get(self, day: str, *, make: bool) -> DayKey:
         if len(self._days) > 400:
             self._days.clear()
-        made = self._days[day] = DayKey(day, key)
+        made = self._days[day] = self.wrapped(self._day_path(day), day, make=make)
         return made
 
     def _wrapper(self) -> AESGCM:

@@ -3,52 +3,51 @@
     tag     SHA-256(salt | subject)[:8]            who, for those who know the pseudonym
     digest  SHA-256(salt | subject | counts)[:16]  how often; counts = "writer=n" joined by "," in order of writers
 
-A `window.close` record holds tag and digest of every subject of one UTC hour, over all writers of the host, and the
-leaf index of the close before it. Who knows a subject's pseudonym can check that all its records of the hour are
-there, or that it had none; about everybody else the record tells nothing but their number.
+A `window.close` record holds tag and digest of every subject among the records it covers: those of one UTC hour, over
+all writers of the host, that no earlier close of that hour covered. It names the close before it, so that none can be
+left out. Who knows a subject's pseudonym can check that all its records are there, or that it had none; about
+everybody else the record tells nothing but their number.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from hashlib import sha256
 
 ENTRIES = 1_000  # subjects in one record
+CROWDED = 200_000  # subjects of an hour after which it is closed for what there is so far: some 80 MB of memory
 Counts = dict[str, int]  # writer -> records of one subject
 
 
 @dataclass(slots=True)
 class Window:
-    """What was recorded in one hour."""
+    """The records of one hour that no close covers yet. They may be added in any order."""
 
     hour: str
     subjects: dict[str, Counts] = field(default_factory=dict)
     writers: dict[str, tuple[int, int]] = field(default_factory=dict)  # first and last seq
+    since: dict[str, int] = field(default_factory=dict)  # month's log -> the first leaf
 
     def add(self, writer: str, seq: int, subject: str, n: int) -> None:
         """Count a subject's record number `n` of this writer and hour."""
-        self.subjects.setdefault(subject, {})[writer] = n
-        self.writers[writer] = (self.writers.get(writer, (seq, seq))[0], seq)
+        counts = self.subjects.setdefault(subject, {})
+        counts[writer] = max(n, counts.get(writer, 0))
+        first, last = self.writers.get(writer, (seq, seq))
+        self.writers[writer] = (min(first, seq), max(last, seq))
 
-    def records(self, salt: str, previous: int) -> Iterator[dict[str, object]]:
-        """The fields of the `window.close` records for this hour, at least one."""
+    def records(self, salt: str, place: Mapping[str, object]) -> Iterator[dict[str, object]]:
+        """The fields of the `window.close` records, at least one; `place` is what else they all say."""
         entries = sorted(tag(salt, s) + digest(salt, s, counts) for s, counts in self.subjects.items())
         parts = max(-(-len(entries) // ENTRIES), 1)
         for part in range(parts):
             yield {
+                **place,
                 "part": part,
                 "parts": parts,
-                "previous": previous,
                 "salt": salt,
                 "tags": entries[part * ENTRIES : (part + 1) * ENTRIES],
                 "win": self.hour,
                 "writers": {writer: list(span) for writer, span in sorted(self.writers.items())},
             }
-
-
-def hour_of(time: int) -> str:
-    """The UTC hour of a time in microseconds: "2026-11-24T09"."""
-    return f"{datetime.fromtimestamp(time / 1_000_000, UTC):%Y-%m-%dT%H}"
 
 
 def tag(salt: str, subject: str) -> str:

@@ -1,33 +1,42 @@
-"""A bundle: one incident packed into a zip so that somebody else can check it.
+"""A bundle: one incident packed so that somebody else can check it, and need not believe us.
 
-    README.txt  analysis/  config/  keys/  log/  manifest.json  manifest.sig  notices/  sha256sums.txt
+    README.txt  verify.py  verify.sh  bagit.txt  bag-info.txt  manifest-sha256.txt  tagmanifest-sha256.txt  seal/
+    data/bundle.json  analysis/  certificates/  configs/  custody/  exhibits/  log/  notices/  trust/
 
-The same log and incident give the same zip, byte for byte. Nothing is written into the log.
+It is a BagIt bag in a zip. Exporting is itself recorded, and the log is committed to and stamped before.
 """
 
-import hashlib
 import json
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from scrapeguard.errors import EvidenceError
+from scrapeguard.errors import EvidenceError, InputError
+from scrapeguard.evidence import verify
 from scrapeguard.evidence.canonical import Json, canonical, digest
+from scrapeguard.evidence.checkpoint import Signer
 from scrapeguard.evidence.incident import Incident
 from scrapeguard.evidence.incidents import LOOK_BACK, MINUTE, members
-from scrapeguard.evidence.signing import public_hex, public_pem, signer
-from scrapeguard.evidence.unpacking import MOST_BYTES, MOST_FILES
-from scrapeguard.exports import excerpt
-from scrapeguard.exports.container import BLOCK, pack
-from scrapeguard.exports.excerpt import Named
+from scrapeguard.evidence.keys import FOLDER, HISTORY
+from scrapeguard.evidence.log import now
+from scrapeguard.exports import analysis, bag, custody, statements
+from scrapeguard.exports.bag import measured, write
+from scrapeguard.exports.container import pack
+from scrapeguard.exports.excerpt import Excerpt, Named, whose
+from scrapeguard.exports.keeping import Keeping, prepare
+from scrapeguard.exports.loss import Loss
+from scrapeguard.exports.pdf import printed
 from scrapeguard.exports.readme import readme
-from scrapeguard.exports.report import Sources, report
+from scrapeguard.exports.report import report
+from scrapeguard.exports.sources import LANGUAGES, Sources
 from scrapeguard.exports.story import Story
 from scrapeguard.exports.words import moment
 
-FORMAT = "scrapeguard-bundle/1"
+FORMAT = "scrapeguard-bundle/2"
+SHELL = Path(__file__).with_name("verify.sh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,74 +46,156 @@ class Bundle:
     path: Path
     digest: str  # SHA-256 of the zip: the number to put in a letter
     size: int
-    key: str  # the signer's public key, 64 hex digits
+    key: str  # the log's public key, a vkey
+    stamps: int  # time stamps over the seal
 
 
-def export(directory: Path, incident: Incident, out: Path, idle: int) -> Bundle:
-    """Pack an incident of an evidence directory into the zip `out`. Raises EvidenceError."""
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What an export is asked for besides."""
+
+    price: Decimal | None = None  # of a licence for one object
+    currency: str = ""
+    pdf: bool = False
+
+
+def price(text: str | None) -> tuple[Decimal | None, str]:
+    """A price such as "0.05 EUR". Raises InputError."""
+    amount, _, currency = (text or "").partition(" ")
+    try:
+        return (Decimal(amount), currency.strip()) if text else (None, "")
+    except InvalidOperation as error:
+        raise InputError(f"{text!r} is no price.", "It looks like '0.05 EUR'.") from error
+
+
+def export(
+    directory: Path,
+    incident: Incident,
+    out: Path,
+    idle: int,
+    keeping: Keeping | None = None,
+    extras: Extras | None = None,
+) -> Bundle:
+    """Pack an incident of an evidence directory into the zip `out`. Raises EvidenceError, FormatError."""
+    keeping = (keeping or Keeping()).named(directory)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".bundle-", dir=out.parent) as folder:
-            key = _fill(directory, incident, Path(folder) / "bundle", idle)
-            packed = Path(folder) / "bundle.zip"
-            pack(Path(folder) / "bundle", packed)
-            sha, size = _measured(packed)
+        prepare(directory, keeping, {"incident": incident.found.id, "out": out.name})
+        with tempfile.TemporaryDirectory(prefix=".bundle-", dir=out.parent) as name:
+            folder = Path(name) / "bundle"
+            signer = keeping.signer(directory)
+            _Filling(directory, incident, folder, idle, signer, extras or Extras()).fill()
+            stamps = keeping.stamps((folder / bag.TAGMANIFEST).read_bytes())
+            bag.seal(folder, signer, stamps)
+            _refuse_too_large(folder)
+            packed = Path(name) / "bundle.zip"
+            pack(folder, packed)
+            sha, size = measured(packed)
             packed.replace(out)
     except OSError as error:
         raise EvidenceError(f"The bundle {out} cannot be written ({error}).", "Choose a place with --out.") from error
-    return Bundle(out, sha, size, key)
+    return Bundle(out, sha, size, str(signer.verifier), len(stamps))
 
 
-def _fill(directory: Path, incident: Incident, folder: Path, idle: int) -> str:
-    """Lay the bundle's files out in `folder`; answers the signer's public key in hex."""
-    key = signer(directory)
-    story = Story(incident.first, incident.last)
-    offsets: dict[str, set[int]] = {}
-    for entry in members(directory, incident.found):
-        story.add(entry)
-        offsets.setdefault(entry.segment, set()).add(entry.offset)
-    named = Named()
-    for path in excerpt.concerned(directory, incident.first, incident.last, offsets):
-        named.add(excerpt.write(path, offsets.get(path.name, set()), folder / "log" / path.stem))
-    settings = _copy(directory, named, folder)
-    told: dict[str, Json] = {**incident.told(), "idle_minutes": idle, "look_back_minutes": LOOK_BACK // MINUTE}
-    notices = tuple((name, sha, _kept(directory / "notices" / sha)) for name, sha in named.in_order())
-    found, public = incident.found, public_hex(key)
-    sources = Sources(incident, story, notices, settings, public)
-    _write(folder / "analysis/incident.json", canonical(told).encode())
-    _write(folder / "analysis/report.html", report(sources).encode())
-    about = readme(found.id, found.actor, moment(incident.first), moment(incident.last), public)
-    _write(folder / "README.txt", about.encode())
-    _write(folder / "keys/signer.pem", public_pem(key))
-    manifest = _manifest(folder, found.id)
-    _refuse_too_large(folder)
-    _write(folder / "manifest.json", manifest)
-    _write(folder / "manifest.sig", key.sign(manifest))
-    return public
+@dataclass(slots=True)
+class _Filling:
+    """One bundle being laid out in `folder`."""
+
+    directory: Path
+    incident: Incident
+    folder: Path
+    idle: int
+    signer: Signer
+    extras: Extras
+    subjects: dict[str, set[str]] = field(default_factory=dict)  # pseudonym -> hours
+
+    def fill(self) -> None:
+        found, data = self.incident.found, self.folder / "data"
+        story, loss = Story(self.incident.first, self.incident.last), self._loss()
+        with analysis.Table(data / "analysis/requests.csv") as table:
+            for entry in members(self.directory, found):
+                story.add(entry)
+                table.add(entry)
+                self.subjects.setdefault(entry.sub, set()).add(entry.win)
+        loss.survey(self.directory)
+        disclosed = whose(self.subjects)
+        excerpt = Excerpt(self.directory, disclosed, self.folder)
+        excerpt.write()
+        settings = self._copy(excerpt.named)
+        times = {"idle_minutes": self.idle, "look_back_minutes": LOOK_BACK // MINUTE}
+        write(data / "analysis/incident.json", canonical({**self.incident.told(), **times}).encode())
+        write(data / "analysis/loss.json", canonical(loss.told()).encode())
+        write(data / "analysis/queries.txt", analysis.QUERIES.encode())
+        self._about(excerpt)
+        notices = tuple((name, sha, _kept(self.directory / "notices" / sha)) for name, sha in excerpt.named.in_order())
+        stamped = any((data / "log").rglob("*.tsr"))
+        sources = Sources(
+            self.incident, story, notices, settings, str(self.signer.verifier), loss, excerpt.named.since, stamped
+        )
+        for language in LANGUAGES:
+            page = data / f"analysis/report.{language}.html"
+            write(page, report(sources, language).encode())
+            if self.extras.pdf:
+                printed(page, page.with_suffix(".pdf"))
+        self._trust()
+        for name, text in statements.drafts(self.incident, str(self.signer.verifier)).items():
+            write(data / "certificates" / name, text.encode())
+        write(data / "exhibits/README.txt", statements.EXHIBITS.encode())
+        write(data / "custody/case.jsonld", custody.graph(self.folder, found.id, now()).encode())
+        about = (found.id, found.actor, moment(self.incident.first), moment(self.incident.last))
+        write(self.folder / "README.txt", readme(*about, str(self.signer.verifier)).encode())
+        write(self.folder / "verify.sh", SHELL.read_bytes())
+        write(self.folder / "verify.py", Path(verify.__file__).read_bytes())
+        bag.close(self.folder, {"External-Identifier": found.id, "Bagging-Date": moment(now())[:10]})
+
+    def _loss(self) -> Loss:
+        return Loss(self.incident, self.extras.price, self.extras.currency)
+
+    def _copy(self, named: Named) -> Mapping[str, Any]:
+        """The notices and settings that were in force, as far as they were kept; answers the last settings."""
+        settings: Mapping[str, Any] = {}
+        rows = ["notice,sha256,first in force (UTC),kept\n"]
+        for name, sha in named.in_order():
+            content = _kept(self.directory / "notices" / sha)
+            if content is not None:
+                write(self.folder / "data/notices" / sha, content)
+            rows.append(f"{name},{sha},{moment(named.since[name, sha])},{'no' if content is None else 'yes'}\n")
+        write(self.folder / "data/notices/validity.csv", "".join(rows).encode())
+        for sha in named.configs:
+            content = _kept(self.directory / "configs" / sha)
+            if content is not None:
+                write(self.folder / "data/configs" / f"{sha}.json", content)
+                settings = json.loads(content)
+        return settings
+
+    def _about(self, excerpt: Excerpt) -> None:
+        disclosed = excerpt.whose
+        told: dict[str, Json] = {
+            "actor": self.incident.found.actor,
+            "checkpoints": excerpt.origins,
+            "format": FORMAT,
+            "hours": (disclosed.first, disclosed.last),
+            "incident": self.incident.found.id,
+            "key": str(self.signer.verifier),
+            "subjects": tuple(sorted(disclosed.subjects)),
+            "unopened": excerpt.unopened,
+        }
+        write(self.folder / "data/bundle.json", canonical(told).encode())
+
+    def _trust(self) -> None:
+        """Copies for convenience: what is checked against has to come by another road."""
+        history = (self.directory / FOLDER / HISTORY).read_text().splitlines()
+        keys = "".join(f"{json.loads(line)['vkey']}\n" for line in history)
+        write(self.folder / "data/trust/vkeys.txt", keys.encode())
 
 
 def _refuse_too_large(folder: Path) -> None:
     """Raise EvidenceError for a bundle that the verifier would refuse to open."""
     sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
-    if sum(sizes) > MOST_BYTES or len(sizes) > MOST_FILES:
-        limits = f"the limits are {MOST_FILES} and {MOST_BYTES}"
+    if sum(sizes) > verify.MOST_BYTES or len(sizes) > verify.MOST_FILES:
+        limits = f"the limits are {verify.MOST_FILES} and {verify.MOST_BYTES}"
         told = f"The bundle would have {len(sizes)} files and {sum(sizes)} bytes; {limits}."
         raise EvidenceError(told, "A smaller --idle cuts what happened into shorter incidents.")
-
-
-def _copy(directory: Path, named: Named, folder: Path) -> Mapping[str, Any]:
-    """The notices and settings that were in force, as far as they were kept; answers the last settings."""
-    settings: Mapping[str, Any] = {}
-    for sha in named.notices:
-        content = _kept(directory / "notices" / sha)
-        if content is not None:
-            _write(folder / "notices" / sha, content)
-    for sha in named.configs:
-        content = _kept(directory / "configs" / sha)
-        if content is not None:
-            _write(folder / "config" / f"{sha}.json", content)
-            settings = json.loads(content)
-    return settings
 
 
 def _kept(path: Path) -> bytes | None:
@@ -114,32 +205,3 @@ def _kept(path: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     return content if digest(content) == path.name else None
-
-
-def _manifest(folder: Path, incident: str) -> bytes:
-    """Write sha256sums.txt, and answer the manifest: every file with its size and SHA-256."""
-    files: dict[str, Json] = {}
-    sums = []
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        name = path.relative_to(folder).as_posix()
-        sha, size = _measured(path)
-        files[name] = {"sha256": sha, "size": size}
-        sums.append((name, f"{sha}  {name}\n"))
-    listed = "".join(line for _, line in sorted(sums)).encode()
-    _write(folder / "sha256sums.txt", listed)
-    files["sha256sums.txt"] = {"sha256": digest(listed), "size": len(listed)}
-    return canonical({"files": files, "format": FORMAT, "incident": incident}).encode()
-
-
-def _measured(path: Path) -> tuple[str, int]:
-    """SHA-256 and size of a file."""
-    sha = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            sha.update(block)
-    return sha.hexdigest(), path.stat().st_size
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)

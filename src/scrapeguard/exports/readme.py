@@ -1,13 +1,20 @@
 """The bundle's README: what is in it, how to check it with common tools, and what it does not prove."""
 
+import base64
 from textwrap import fill
+
+from scrapeguard.evidence.checkpoint import Verifier
 
 NOT_PROVED = """\
 Who the person is. An address is a place in a network; one person can use many, and many can share one.
 That a record was true when it was written. The log shows later changes, not first untruths.
-When the log was written, by any clock but this server's own. No third party has confirmed a time or a digest.
+That a log was not kept twice. Who holds the log's key can sign two trees that differ, and show each to somebody else; \
+only a witness that remembers, or a second bundle to compare with, shows it. Who has the witness's key too, hides it.
+Times before the first time stamp. A time stamp proves that a record existed by then, never that it did not before.
+Whatever a thief of the log's key who also reaches the time-stamp authority invents from that moment on.
 That nothing is missing. A request that never reached the log left no trace; what the log knows to be missing is listed.
-That none of the actor's own lines was left out at the export. Of other visitors only digests are here.
+That a record of the log about itself (a gap, a recovery) was not left out at the export: only requests are counted.
+Records of the hour that was not closed yet, and those of an actor's other addresses: the counts are by pseudonym.
 Intent. A signal is an observation with a number and a limit; what it means is for the reader to judge.
 That the objects are protected by law. Requests and bytes are counted here, and no legal opinion is given.
 """.splitlines()
@@ -20,66 +27,64 @@ Incident  {incident}
 Actor     {actor}
 From      {first}
 To        {last}
-Signer    {key}
+Log key   {key}
 
 What is here
 ------------
-analysis/report.html        for reading: what was forbidden, how it was protected, what they were
-                            told, how they came back, how much was taken. Open it in a browser.
-analysis/incident.json      the same figures for machines; times are microseconds since 1970, UTC
-log/SEGMENT/records.jsonl   the actor's requests as they were recorded, byte for byte, and the
-                            records that say what was in force. One line is one record.
-log/SEGMENT/chain.txt       number and SHA-256 of every line of that segment of the log, other
-                            people's requests included, which are not shown
-notices/SHA256              robots.txt and the other notices, as they were served
-config/SHA256.json          the settings in force, without secrets
-manifest.json               every file with its size and SHA-256
-manifest.sig                the Ed25519 signature of manifest.json, 64 bytes
-keys/signer.pem             the public key that made it
-sha256sums.txt              the same digests in the form that sha256sum reads
+data/analysis/report.en.html   for reading; report.zh.html is the same in Chinese (中文报告)
+data/analysis/                 the figures for machines, requests by hour, what it cost, how it was counted
+data/log/MONTH/                signed tree heads (C2SP checkpoints) with their time stamps, every leaf hash of
+                               the stretch concerned, the disclosed records byte for byte, their disclosures
+data/notices/  data/configs/   robots.txt and other notices as served, settings in force (no secrets)
+data/certificates/             DRAFTS of statements, for a person to check and sign
+data/custody/case.jsonld       the files and their digests as a CASE/UCO graph
+seal/                          the signature over all of it, and time stamps
 
 How to check it
 ---------------
-0. The key above and in keys/signer.pem came with this bundle. It proves who signed only if you
-   have the same key by another road: the site's own publication, a contract, a letter. Compare it.
+The key above, the time-stamp authority's root and the witness's key came with this bundle or are known to
+its maker. They prove something only to somebody who has them by another road: the site's own publication,
+a contract, a letter, the authority. Call them VKEY and ROOT.pem. Then, in the unpacked folder:
 
-1. No file was changed or lost since the export. Unpack, and in the folder run
+1. Nothing was changed since the export:
 
-       sha256sum -c --strict sha256sums.txt
+       sha256sum -c --strict --quiet manifest-sha256.txt
+       sha256sum -c --strict --quiet tagmanifest-sha256.txt
+       sha256sum -c --strict --quiet seal/seal-sha256.txt
 
-   sha256sum does not see files that were added: there must be no file that is neither in
-   sha256sums.txt nor one of sha256sums.txt, manifest.json and manifest.sig. The digests of
-   sha256sums.txt and those of manifest.json must be the same.
+   sha256sum does not see added files; `bagit.py --validate .` does under data/, verify.sh everywhere.
 
-2. The signer signed this manifest (OpenSSL 3.0 or later; the file after -in cannot be a pipe):
+2. The log's key sealed it (OpenSSL 3.0 or later). The key as openssl reads it:
 
-       openssl pkeyutl -verify -pubin -inkey keys/signer.pem -rawin \\
-               -in manifest.json -sigfile manifest.sig
+{pem}
+       openssl pkeyutl -verify -pubin -inkey KEY.pem -rawin \\
+               -in seal/seal-sha256.txt -sigfile seal/seal-sha256.txt.sig
 
-   It answers "Signature Verified Successfully". `openssl dgst` cannot do this for Ed25519.
+3. It existed when the authority says:
 
-3. A record belongs where it is said to be. For line N of a records.jsonl:
+       openssl ts -verify -data tagmanifest-sha256.txt -in seal/tagmanifest-sha256.txt.*.tsr -CAfile ROOT.pem
 
-       sed -n Np records.jsonl | tr -d '\\n' | sha256sum
+4. The core of it with bash and openssl; it says what it leaves out:
 
-   The answer stands in chain.txt beside the record's "seq", and the record's "prev" stands in
-   chain.txt one number before. A changed, added, dropped or moved record breaks this.
+       bash verify.sh --key VKEY --tsa-root ROOT.pem
 
-4. All of it at once, with the figures counted again from the records:
+5. All of it (Python 3.11, `pip install cryptography`; get verify.py from us or elsewhere, not from here):
 
-       scrapeguard verify BUNDLE.zip --key KEY
+       python verify.py BUNDLE --key VKEY --tsa-root ROOT.pem [--witness VKEY]
 
-   Exit code 0: verified with your key. 1: invalid, the file and line are named. 2: no bundle.
-   3: consistent, but only by the key that came with it. 4: consistent, and the log itself says
-   that records are missing.
+   ANCHORED and WITNESSED (exit code 0): all checks hold, by what you brought along.
+   CONSISTENT-UNANCHORED (3): it does not contradict itself; its maker could have made it yesterday.
+   INCOMPLETE (4): the checks hold, and something is known to be missing, or when is not proved.
+   INVALID (1): a check fails, with its number, file and line. 2: this is no bundle.
 
 A record
 --------
-"k" kind, "seq" number in its segment, "prev" SHA-256 of the line before (without the newline),
-"t" time of the event in microseconds since 1970 UTC, "mono" the machine's monotonic clock,
-"what" facts that name nobody, "who" personal facts. Values of query parameters that look like
-secrets are replaced by "*". Cookies, passwords, keys and bodies are never recorded. A request
-with "source" was read from an access log: "file" is the SHA-256 of that log, "line" its line.
+"k" kind, "seq" number in its writer's file, "prev" SHA-256 of the line before (without the newline), "t"
+time of the event in microseconds since 1970 UTC, "mono" the machine's monotonic clock, "what" facts that
+name nobody. Requests also have "sd", SHA-256 of their disclosures; "sub", the client's pseudonym of the
+day; "n", the number of this record among those of its writer, hour and pseudonym; "win", the hour. A
+disclosure is ["SALT","NAME",VALUE]. Each hour's numbers are committed to by a "window.close": that is how
+an omitted record shows. Cookies, passwords, keys and bodies are never recorded.
 
 What this does not prove
 ------------------------
@@ -87,9 +92,18 @@ What this does not prove
 
 This bundle holds personal data. Keep it as long as the case needs it, and no longer.
 """
+HEAD = bytes.fromhex("302a300506032b6570032100")  # what precedes the 32 bytes of an Ed25519 key in DER
 
 
 def readme(incident: str, actor: str, first: str, last: str, key: str) -> str:
-    """README.txt for one bundle."""
+    """README.txt for one bundle; `key` is a vkey."""
     caveats = "\n".join(fill(text, 95, initial_indent="- ", subsequent_indent="  ") for text in NOT_PROVED)
-    return README.format(incident=incident, actor=actor, first=first, last=last, key=key, caveats=caveats)
+    return README.format(
+        incident=incident, actor=actor, first=first, last=last, key=key, caveats=caveats, pem=_pem(key)
+    )
+
+
+def _pem(key: str) -> str:
+    body = base64.b64encode(HEAD + Verifier.parse(key).key).decode()
+    lines = ("-----BEGIN PUBLIC KEY-----", body, "-----END PUBLIC KEY-----")
+    return "".join(f"       {line}\n" for line in lines)

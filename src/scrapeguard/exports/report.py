@@ -1,234 +1,236 @@
-"""The report of one incident: one HTML file for a reader who has five questions and no tools.
+"""The report of one incident: one HTML file a language, for a reader who has questions and no tools.
 
-What was forbidden, how was it protected, did they know, how did they come back, how much did they take; and what all
-this does not prove. Nothing in it is fetched, nothing runs; every word from outside is escaped.
+What was forbidden, how it was protected, what they knew, how they got round it, how much they took, what it cost, and
+what all this does not prove. Nothing in it is fetched, nothing runs; every word from outside is escaped.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
 
-from scrapeguard.evidence.incident import Incident, Placed
+from scrapeguard.evidence.incident import Placed
 from scrapeguard.exports import charts
-from scrapeguard.exports.readme import NOT_PROVED
+from scrapeguard.exports.elements import table as elements
+from scrapeguard.exports.loss import PERIODS
+from scrapeguard.exports.sources import LANGUAGES, Says, Sources
 from scrapeguard.exports.story import INTERVALS, Story
 from scrapeguard.exports.style import STYLE
-from scrapeguard.exports.words import block, clock, lasting, many, moment, number, shown, size
+from scrapeguard.exports.words import block, clock, lasting, moment, number, shown, size
 from scrapeguard.model import Rung
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 THRESHOLDS = ("throttle", "challenge", "tarpit", "block")
-CAUSES = {"signals": "by its signals", "deny-list": "by the operator's deny list", "standing": "measure from before"}
-RUNGS = {
-    Rung.ALLOW: "let through",
-    Rung.THROTTLE: "slowed (429)",
-    Rung.CHALLENGE: "challenged",
-    Rung.TARPIT: "answered slowly",
-    Rung.BLOCK: "blocked (403)",
-}
+SHOWN_MEASURES = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """What a report is made from."""
-
-    incident: Incident
-    story: Story
-    notices: tuple[tuple[str, str, bytes | None], ...]  # name, SHA-256, content (None = not kept)
-    settings: Mapping[str, Any]  # as in force last; empty when not kept
-    key: str
-
-
-def report(sources: Sources) -> str:
-    """The report as an HTML document."""
-    incident = sources.incident
-    actor = shown(incident.found.actor.partition(":")[2])
-    sections = (
-        _summary(incident, actor),
-        _timeline(sources),
-        _forbidden(sources),
-        _protected(sources),
-        _told(incident),
-        _returned(incident),
-        _taken(sources),
-        "<h2>6. What this does not prove</h2><ul>" + "".join(f"<li>{line}</li>" for line in NOT_PROVED) + "</ul>",
-        _checking(sources.key),
-    )
+def report(sources: Sources, language: str) -> str:
+    """The report as an HTML document, in one of LANGUAGES."""
+    says = Says(LANGUAGES[language])
+    id_, actor = sources.incident.found.id, sources.actor
+    parts = (
+        _summary, _course, _forbidden, _protected, _knew, _evaded, _taken, _cost, _claim, _unproved, _checking,
+    )  # fmt: skip
     return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<!doctype html>\n<html lang="{says.language}"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         '<meta name="referrer" content="no-referrer">'
-        f"<title>Incident {shown(incident.found.id)}: {actor}</title><style>{STYLE}</style></head><body><main>"
-        + "\n".join(sections)
+        f"<title>{says('title', id=id_, actor=actor)}</title><style>{STYLE}</style></head><body><main>"
+        + "\n".join(part(sources, says) for part in parts)
         + "</main></body></html>\n"
     )
 
 
-def _summary(incident: Incident, actor: str) -> str:
-    imposed = incident.imposed
-    hosts = ", ".join(shown(host) for host in list(incident.most("hosts"))[:3]) or "this site"
-    taken, span = incident.taken, lasting(incident.last - incident.first)
-    lead = (
-        f"Within {span}, <b class='mono'>{actor}</b> asked {hosts} for "
-        f"{many(len(incident.objects), 'different object')} in {many(incident.requests, 'request')} and was handed "
-        f"{number(len(taken.objects))} of them."
-    )
-    if incident.placed:
-        lead += f" It met {many(incident.placed, 'measure')} and sent {many(incident.returned, 'further request')}."
-    observed = "" if imposed is not Rung.ALLOW else (
-        f'<p class="note">Nothing was imposed: the guard only observed, or the signals were observed ones. Enforced, '
-        f"the highest answer would have been: {RUNGS[incident.intended]}. Observation is not a protective measure.</p>"
+def _summary(sources: Sources, says: Says) -> str:
+    incident = sources.incident
+    taken, imposed = incident.taken, incident.imposed
+    lead = says(
+        "lead", span=lasting(incident.last - incident.first), actor=sources.actor, asked=number(len(incident.objects)),
+        hosts=", ".join(list(incident.most("hosts"))[:3]) or says.said["this_site"],
+        requests=number(incident.requests), taken=number(len(taken.objects)),
     )  # fmt: skip
-    imported = number(incident.imported)
-    replayed = f'<p class="note">{imported} of these requests were read from an access log, not seen live.</p>'
+    if incident.placed:
+        lead += " " + says("lead_measures", placed=number(incident.placed), returned=number(incident.returned))
+    notes = ""
+    if imposed is Rung.ALLOW:
+        notes += f'<p class="note">{says("observed", rung=says.said[incident.intended.label])}</p>'
+    if incident.imported:
+        notes += f'<p class="note">{says("imported", count=number(incident.imported))}</p>'
     tiles = (
-        (number(incident.requests), "requests"),
-        (number(len(taken.objects)), "different pages or data objects taken"),
-        (size(taken.bytes), "of content taken"),
-        (number(incident.refused), "requests refused"),
-        (number(incident.placed), "measures imposed"),
-        (number(incident.returned), "requests after the first measure"),
+        (number(incident.requests), "tile_requests"),
+        (number(len(taken.objects)), "tile_taken"),
+        (size(taken.bytes), "tile_bytes"),
+        (number(incident.refused), "tile_refused"),
+        (number(incident.placed), "tile_placed"),
+        (number(incident.returned), "tile_returned"),
     )
+    head = says("incident", id=incident.found.id, first=moment(incident.first), last=moment(incident.last))
     return (
-        f'<header><p class="soft">Incident <span class="mono">{shown(incident.found.id)}</span> · '
-        f"{moment(incident.first)} to {moment(incident.last)}</p><h1>What {actor} did, and what was done about it</h1>"
-        f'<p class="lead">{lead}</p>{observed}{replayed if incident.imported else ""}</header><div class="tiles">'
-        + "".join(f'<div class="tile"><b>{value}</b><span>{name}</span></div>' for value, name in tiles)
+        f'<header><p class="soft mono">{head}</p><h1>{says("heading", actor=sources.actor)}</h1>'
+        f'<p class="lead">{lead}</p>{notes}</header><div class="tiles">'
+        + "".join(f'<div class="tile"><b>{value}</b><span>{says(name)}</span></div>' for value, name in tiles)
         + "</div>"
     )
 
 
-def _timeline(sources: Sources) -> str:
+def _course(sources: Sources, says: Says) -> str:
     story = sources.story
     marks = [(story.place(each.time), "mark") for each in sources.incident.measures]
     layers = (("served", story.served), ("other", story.other), ("refused", story.refused))
-    each = lasting((story.last - story.first) // INTERVALS)
-    names = (
-        ("served", "content served"),
-        ("other", "errors, redirects"),
-        ("refused", "refused"),
-        ("mark", "a measure"),
-    )
-    legend = "".join(f'<li><i class="{kind}"></i>{name}</li>' for kind, name in names)
+    text = says("course_text", intervals=INTERVALS, each=lasting((story.last - story.first) // INTERVALS))
+    legend = "".join(f'<li><i class="{kind}"></i>{says(kind)}</li>' for kind in ("served", "other", "refused", "mark"))
     return (
-        f"<h2>The course of it</h2><p>Requests in each of {INTERVALS} equal intervals of {each}.</p>"
-        f"{charts.over_time(layers, marks, 'requests over time, served and refused')}{_axis(story)}"
-        f'<ul class="legend">{legend}</ul>'
+        f"<h2>{says('course')}</h2><p>{text}</p>{charts.over_time(layers, marks, says.said['course_chart'])}"
+        f'{_axis(story)}<ul class="legend">{legend}</ul>'
     )
 
 
-def _forbidden(sources: Sources) -> str:
+def _forbidden(sources: Sources, says: Says) -> str:
     incident = sources.incident
-    parts = ["<h2>1. What was forbidden</h2>"]
+    parts = [f"<h2>{says('1')}</h2>"]
     if not sources.notices:
-        parts.append("<p>No notice was recorded as published while this happened.</p>")
+        parts.append(f"<p>{says('no_notice')}</p>")
     for name, digest, content in sources.notices:
-        parts.append(f'<h3>{shown(name)} <small class="mono">SHA-256 {digest[:16]}…</small></h3>')
-        text = "Its bytes were not kept." if content is None else block(content.decode("utf-8", "replace"))
+        since = says("in_force", time=moment(sources.since[name, digest]))
+        parts.append(f'<h3>{shown(name)} <small class="mono">SHA-256 {digest[:16]}…</small></h3><p>{since}</p>')
+        text = says("not_kept") if content is None else block(content.decode("utf-8", "replace"))
         parts.append(f"<pre>{text}</pre>")
     if incident.forbidden:
         rules = [(rule, count, "") for rule, count in incident.most("rules").items()]
-        parts.append(
-            f"<p>{many(incident.forbidden, 'request')} took what these rules of robots.txt forbid to this agent:</p>"
-            f"{charts.rows(rules, 'refused')}"
-        )
+        parts.append(f"<p>{says('forbidden', count=number(incident.forbidden))}</p>{charts.rows(rules, 'refused')}")
     elif sources.notices:
-        parts.append("<p>No request took a path that robots.txt forbids to this agent.</p>")
+        parts.append(f"<p>{says('not_forbidden')}</p>")
     if incident.trapped:
-        parts.append(f"<p>{many(incident.trapped, 'request')} followed a link that no person sees.</p>")
-    return "".join(parts)
+        parts.append(f"<p>{says('trapped', count=number(incident.trapped))}</p>")
+    return "".join(parts) + says.rests("1")
 
 
-def _protected(sources: Sources) -> str:
-    incident = sources.incident
-    modes = " and ".join(f"{shown(mode)} ({many(count, 'request')})" for mode, count in incident.most("modes").items())
+def _protected(sources: Sources, says: Says) -> str:
+    incident, policy = sources.incident, sources.settings.get("policy")
+    modes = says.said["and"].join(
+        says.said["mode"].format(mode=mode, count=number(count)) for mode, count in incident.most("modes").items()
+    )
     signals = [(name, one.count, one.reason) for name, one in incident.detected.items()]
-    imposed = [
-        (RUNGS[rung], incident.most("imposed")[rung.label]) for rung in Rung if rung.label in incident.most("imposed")
-    ]
-    policy = sources.settings.get("policy")
+    met = [(says.said[rung.label], incident.most("imposed").get(rung.label, 0), "") for rung in Rung]
     thresholds = ""
-    if isinstance(policy, Mapping):
-        steps = [f"{name} from a score of {policy[name]}" for name in THRESHOLDS if policy.get(name)]
-        thresholds = (
-            f"<p>{shown('; '.join(steps).capitalize())}. The score is the sum of the weights of the signals.</p>"
-        )
+    if isinstance(policy, dict):
+        steps = [says.said["step"].format(name=name, score=policy[name]) for name in THRESHOLDS if policy.get(name)]
+        thresholds = f"<p>{says('thresholds', steps='; '.join(steps))}</p>"
     return (
-        f"<h2>2. How it was protected</h2><p>The guard's mode was: {modes}.</p>{thresholds}"
-        "<h3>Signals, with the most that each saw</h3>"
-        + (charts.rows(signals, "other") if signals else "<p>None.</p>")
-        + "<h3>What the requests met</h3>"
-        + charts.rows([(name, count, "") for name, count in imposed], "refused", {RUNGS[Rung.ALLOW]: "served"})
+        f"<h2>{says('2')}</h2><p>{says('modes', modes=modes)}</p>{thresholds}<h3>{says('signals')}</h3>"
+        + (charts.rows(signals, "other") if signals else f"<p>{says('none')}</p>")
+        + f"<h3>{says('met')}</h3>"
+        + charts.rows([row for row in met if row[1]], "refused", {says.said["allow"]: "served"})
+        + says.rests("2")
     )
 
 
-def _told(incident: Incident) -> str:
-    asked = "<p>robots.txt was never asked for during this time.</p>"
+def _knew(sources: Sources, says: Says) -> str:
+    incident = sources.incident
+    asked = says("not_asked")
     if incident.robots_first is not None:
-        asked = (
-            f"<p>robots.txt was asked for {many(incident.robots_asked, 'time')}, first at "
-            f"{moment(incident.robots_first)}.</p>"
-        )
-    refusals = f"<p>{many(incident.refused, 'answer')} refused the request and said why, each with a reference.</p>"
-    agents = [(agent or "(none sent)", count, "") for agent, count in list(incident.most("agents").items())[:12]]
+        asked = says("asked", count=number(incident.robots_asked), time=moment(incident.robots_first))
+    refusals = says("told", count=number(incident.refused)) if incident.refused else says("not_told")
+    agents = [(agent or says.said["no_agent"], n, "") for agent, n in list(incident.most("agents").items())[:12]]
     return (
-        f"<h2>3. What they were told</h2>{asked}{refusals if incident.refused else '<p>No request was refused.</p>'}"
-        f"<h3>Who they said they were</h3>{charts.rows(agents, 'other')}"
+        f"<h2>{says('3')}</h2><p>{asked}</p><p>{refusals}</p><h3>{says('agents')}</h3>{charts.rows(agents, 'other')}"
+        + says.rests("3")
     )
 
 
-def _returned(incident: Incident) -> str:
+def _evaded(sources: Sources, says: Says) -> str:
+    incident = sources.incident
     if not incident.measures:
-        return "<h2>4. How they came back</h2><p>No measure was imposed, so there was nothing to come back from.</p>"
-    head = "".join(f"<th>{name}</th>" for name in ("When", "Measure", "Reference", "Next request", "Refused meanwhile"))
-    rows = "".join(_measure(placed) for placed in incident.measures[:40])
-    rest = incident.placed - min(len(incident.measures), 40)
-    after = incident.after
+        return f"<h2>{says('4')}</h2><p>{says('no_measure')}</p>"
+    after, agents = incident.after, len(incident.most("agents"))
+    text = says(
+        "after", returned=number(incident.returned), served=number(after.requests), objects=number(len(after.objects)),
+        bytes=size(after.bytes),
+    )  # fmt: skip
+    head = "".join(f"<th>{says(name)}</th>" for name in ("when", "measure", "reference", "next", "meanwhile"))
+    rows = "".join(_measure(placed, says) for placed in incident.measures[:SHOWN_MEASURES])
+    rest = incident.placed - min(len(incident.measures), SHOWN_MEASURES)
     return (
-        f"<h2>4. How they came back</h2><p>After the first measure {many(incident.returned, 'request')} followed; "
-        f"{many(after.requests, 'request')} of them were served, with {many(len(after.objects), 'object')} "
-        f"({size(after.bytes)}).</p>"
-        f'<table class="stack"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
-        + (f"<p>… and {many(rest, 'more measure')}.</p>" if rest else "")
+        f"<h2>{says('4')}</h2><p>{text}</p>"
+        + (f"<p>{says('agents_changed', count=number(agents))}</p>" if agents > 1 else "")
+        + f'<table class="stack"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+        + (f"<p>{says('more', count=number(rest))}</p>" if rest else "")
+        + says.rests("4")
     )
 
 
-def _measure(placed: Placed) -> str:
-    back = "none" if placed.back is None else f"{lasting(placed.back)} later"
-    stood = f" for {lasting(placed.seconds * 1_000_000)}" if placed.seconds else ""
+def _measure(placed: Placed, says: Says) -> str:
+    cause = says.said.get(f"cause_{placed.cause}", placed.cause)
+    imposed = says.said[placed.rung.label]
+    measure = f"{imposed}, {cause}"
+    if placed.seconds:
+        measure = says.said["stood"].format(measure=imposed, time=lasting(placed.seconds * 1_000_000), cause=cause)
+    back = says("no_next") if placed.back is None else says("later", time=lasting(placed.back))
     cells = (
-        ("When", moment(placed.time)),
-        ("Measure", f"{RUNGS[placed.rung]}{stood}, {CAUSES.get(placed.cause, shown(placed.cause))}"),
-        ("Reference", f'<span class="mono">{shown(placed.reference)}</span>'),
-        ("Next request", back),
-        ("Refused meanwhile", number(placed.refused)),
+        ("when", moment(placed.time)),
+        ("measure", shown(measure)),
+        ("reference", f'<span class="mono">{shown(placed.reference)}</span>'),
+        ("next", back),
+        ("meanwhile", number(placed.refused)),
     )
-    return "<tr>" + "".join(f'<td data-name="{name}">{value}</td>' for name, value in cells) + "</tr>"
+    return "<tr>" + "".join(f'<td data-name="{says(name)}">{value}</td>' for name, value in cells) + "</tr>"
 
 
-def _taken(sources: Sources) -> str:
+def _taken(sources: Sources, says: Says) -> str:
     incident, story = sources.incident, sources.story
+    taken = incident.taken
+    text = says(
+        "taken", objects=number(len(taken.objects)), requests=number(taken.requests), size=size(taken.bytes),
+        bytes=number(taken.bytes),
+    )  # fmt: skip
     kinds = [(kind, count, "") for kind, count in incident.most("resources").items()]
     statuses = [(status, count, "") for status, count in incident.most("statuses").items()]
     paths = "".join(f"<li><code>{shown(path, 160)}</code></li>" for path in story.paths)
     return (
-        f"<h2>5. How much was taken</h2><p>{many(len(incident.taken.objects), 'different object')} in "
-        f"{many(incident.taken.requests, 'answer')}, {size(incident.taken.bytes)} ({number(incident.taken.bytes)} "
-        "bytes). Counted are pages, data and feeds that were answered 2xx with nothing imposed; objects are told apart "
-        "by path and query.</p><h3>Different objects taken, as they grew</h3>"
-        f"{charts.growth(story.grown(), 'different objects taken over time')}{_axis(story)}"
-        f"<h3>All requests, by what was asked for</h3>{charts.rows(kinds)}<h3>By status</h3>{charts.rows(statuses)}"
-        f"<h3>The first objects taken</h3><ul>{paths or '<li>none</li>'}</ul>"
+        f"<h2>{says('5')}</h2><p>{text}</p><h3>{says('grown')}</h3>"
+        f"{charts.growth(story.grown(), says.said['grown_chart'])}{_axis(story)}"
+        f"<h3>{says('kinds')}</h3>{charts.rows(kinds)}<h3>{says('statuses')}</h3>{charts.rows(statuses)}"
+        f"<h3>{says('first_objects')}</h3><ul>{paths or '<li>–</li>'}</ul>" + says.rests("5")
     )
 
 
-def _checking(key: str) -> str:
+def _cost(sources: Sources, says: Says) -> str:
+    loss, incident = sources.loss, sources.incident
+    head = "".join(f"<th>{says(name)}</th>" for name in ("period", "requests", "bytes", "work"))
+    names = {"before": "before", "during": "during", "after": "after_period"}
+    loads = [(names[each], loss.loads[each]) for each in PERIODS]
+    rows = [(name, load.requests, load.bytes, load.micros) for name, load in loads]
+    rows.append(("of_actor", incident.requests, incident.bytes, incident.micros))
+    lines: list[tuple[str, ...]] = []
+    for name, count, many, micros in rows:
+        lines.append((says(name), number(count), size(many), lasting(micros)))
+    lines.append((says("share"), *(f"{loss.share(what) / 10:.1f} %" for what in ("requests", "bytes", "micros"))))
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in line) + "</tr>" for line in lines)
+    licence = says("no_licence")
+    if loss.licence is not None:
+        price, total = f"{loss.price} {loss.currency}", f"{loss.licence} {loss.currency}"
+        licence = says("licence", objects=number(len(incident.taken.objects)), price=price, sum=total)
+    sums = ", ".join(f"{amount} {currency}" for currency, amount in sorted(loss.spent.items()))
+    assumed = "".join(f"<li>{shown(text, 400)}</li>" for text in says.words.ASSUMPTIONS)
     return (
-        "<h2>How to check this</h2><p>README.txt in the bundle says how, with common tools and without us. The bundle "
-        f"is signed by the key <code>{key}</code>. That proves something only to somebody who got this key by another "
-        "road than the bundle. This page is for reading; the records in <code>log/</code> are the evidence.</p>"
+        f"<h2>{says('6')}</h2><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{licence}</p>"
+        f"<p>{says('spent', sums=sums) if sums else says('no_spent')}</p><h3>{says('assumptions')}</h3>"
+        f"<ul>{assumed}</ul>" + says.rests("6")
     )
+
+
+def _claim(sources: Sources, says: Says) -> str:
+    return f"<h2>{says('7')}</h2>{elements(sources, says)}"
+
+
+def _unproved(_: Sources, says: Says) -> str:
+    return f"<h2>{says('8')}</h2><ul>{''.join(_items(says.words.NOTHING_PROVED))}</ul>"
+
+
+def _items(texts: tuple[str, ...]) -> Iterator[str]:
+    return (f"<li>{shown(text, 400)}</li>" for text in texts)
+
+
+def _checking(sources: Sources, says: Says) -> str:
+    return f"<h2>{says('9')}</h2><p>{says('checking', key=sources.key)}</p>"
 
 
 def _axis(story: Story) -> str:

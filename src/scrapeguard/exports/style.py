@@ -8,7 +8,7 @@ STYLE = """
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%}
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 system-ui,"Segoe UI",Roboto,"Helvetica Neue",
-"Noto Sans",Arial,sans-serif}
+"Noto Sans","PingFang SC","Microsoft YaHei","Noto Sans CJK SC",Arial,sans-serif}
 main{max-width:60rem;margin:0 auto;padding:2.5rem 1.25rem 4rem}
 h1{font-size:1.9rem;line-height:1.2;margin:0 0 .4rem;letter-spacing:-.01em}
 h2{font-size:1.25rem;line-height:1.3;margin:2.75rem 0 .6rem;padding-top:1.1rem;border-top:1px solid var(--line)}
@@ -30,6 +30,7 @@ table{border-collapse:collapse;width:100%;margin:.7rem 0;font-size:.94rem}
 th,td{text-align:left;vertical-align:top;padding:.4rem .7rem .4rem 0;border-bottom:1px solid var(--line);
 font-weight:400;overflow-wrap:anywhere}
 thead th{color:var(--soft);font-size:.83rem;white-space:nowrap}
+b.there{color:#2e7d4f}b.partly{color:#9a6b00}b.missing{color:var(--refused)}
 .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .bars th{width:30%}.bars .number{width:5.5rem}.bars .wide{width:auto;padding-left:.3rem}
 .bars small{display:block;margin-top:.15rem;line-height:1.35}

@@ -1,35 +1,53 @@
 """A log with one scraper and some people in it, exported, for tests of bundles."""
 
 import random
+import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
-from building import BLOCKED, FINE, FIREFOX, HELD, REFUSED, SLOWED, facts, open_log
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+import building
+from authority import Authority
+from building import BLOCKED, FINE, FIREFOX, HELD, REFUSED, SLOWED, open_log
 
-from scrapeguard.evidence.canonical import canonical, digest
 from scrapeguard.evidence.incidents import incidents
-from scrapeguard.evidence.signing import public_pem
+from scrapeguard.evidence.keeper import KeeperSettings
+from scrapeguard.evidence.verify import Trust, trust
 from scrapeguard.exports.bundle import Bundle, export
 from scrapeguard.exports.container import pack
-from scrapeguard.model import Outcome, Resource, Rung, Verdict
+from scrapeguard.exports.keeping import Keeping
+from scrapeguard.model import Facts, Outcome, Resource, Rung, Verdict
 
 NOTICE = Verdict(Rung.ALLOW, Rung.ALLOW, "notice")
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e\udcff\x00'\"&"
+SPAN = 900 * building.SECOND  # the scene began so long ago, and is over
+Files = dict[str, bytes]
 
 
-def scene(folder: Path) -> None:
-    """People read; a scraper asks robots.txt, takes 320 objects in four runs, each ended by a measure it runs into."""
-    chance = random.Random(1)
+def begun(ago: int = SPAN) -> int:
+    return time.time_ns() // 1000 - ago
+
+
+def scene(folder: Path, start: int | None = None, leave_out: int = 0) -> None:
+    """People read; a scraper asks robots.txt, takes 320 objects in four runs, each ended by a measure it runs into.
+
+    `start` is when it began (a quarter of an hour ago), `leave_out` how many of the scraper's objects are not recorded.
+    """
+    chance, zero = random.Random(1), begun() if start is None else start
+
+    def facts(second: float, *words: str, **more: object) -> Facts:
+        made = building.facts(second, *words, **more)  # type: ignore[arg-type]
+        return replace(made, time=made.time - building.START + zero)
+
     log = open_log(folder)
     for person in range(10):
         for number in range(20):
             path = f"/item/{chance.randrange(400)}"
             log.request(facts(number * 7 + person, path, f"198.51.100.{person}"), FINE, Outcome(200, 900, 80, True))
-    second, item = 0.0, 0
+    second, item = 0.0, leave_out
     log.request(facts(0, "/robots.txt", resource=Resource.NOTICE), NOTICE, Outcome(200, 64, 90, True))
     for run in range(4):
-        for _ in range(80):
+        for _ in range(80 if run or not leave_out else 80 - leave_out):
             second, item = second + chance.random(), item + 1
             log.request(
                 facts(
@@ -53,14 +71,29 @@ def scene(folder: Path) -> None:
     log.close()
 
 
-def bundled(folder: Path) -> Bundle:
+def keeping(url: str = "", authority: Authority | None = None) -> Keeping:
+    """Who keeps the scene's log; `url` is where the authority is asked."""
+    settings = KeeperSettings(site="shop.example", host="web1")
+    if authority is not None:
+        settings = replace(settings, authorities=(url,), authority_roots=(str(authority.root),))
+    return Keeping(settings)
+
+
+def exported(folder: Path, kept: Keeping | None = None) -> Bundle:
+    """The one incident of `folder`/evidence, exported to `folder`/bundle.zip."""
+    (found,) = incidents(folder / "evidence")
+    return export(folder / "evidence", found, folder / "bundle.zip", 30, kept or keeping())
+
+
+def bundled(folder: Path, kept: Keeping | None = None) -> Bundle:
     """The one incident of `scene`, exported."""
     scene(folder / "evidence")
-    (found,) = incidents(folder / "evidence")
-    return export(folder / "evidence", found, folder / "bundle.zip", 30)
+    return exported(folder, kept)
 
 
-Files = dict[str, bytes]
+def brought(bundle: Bundle, authority: Authority | None = None, **more: int) -> Trust:
+    """What a reader has by another road."""
+    return trust([bundle.key], [str(authority.root)] if authority else [], [], **more)
 
 
 def unpacked(bundle: Path) -> Files:
@@ -78,16 +111,3 @@ def packed(files: Files, folder: Path) -> Path:
     out = place.with_suffix(".zip")
     pack(place, out)
     return out
-
-
-def resealed(files: Files, key: Ed25519PrivateKey) -> Files:
-    """The files with digests, manifest and signature made anew, as somebody with a key would."""
-    made = ("manifest.json", "manifest.sig", "sha256sums.txt")
-    kept = {name: data for name, data in files.items() if name not in made}
-    kept["keys/signer.pem"] = public_pem(key)
-    sums = "".join(f"{digest(kept[name])}  {name}\n" for name in sorted(kept)).encode()
-    kept["sha256sums.txt"] = sums
-    told = {name: {"sha256": digest(data), "size": len(data)} for name, data in kept.items()}
-    kept["manifest.json"] = canonical({"files": told, "format": "scrapeguard-bundle/1", "incident": "x"}).encode()
-    kept["manifest.sig"] = key.sign(kept["manifest.json"])
-    return kept

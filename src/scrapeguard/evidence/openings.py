@@ -1,0 +1,65 @@
+"""Openings read back: what a record commits to, for whoever has the vault's key; each is checked against it."""
+
+import json
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from scrapeguard.errors import EvidenceError
+from scrapeguard.evidence.canonical import canonical
+from scrapeguard.evidence.cases import Cases, Disclosures
+from scrapeguard.evidence.vault import KEY, Vault
+
+Groups = dict[str, dict[str, Any]]  # "client" -> {"address": …}
+
+
+class Openings:
+    """Opens the records of one evidence directory, as far as its keys are there."""
+
+    def __init__(self, directory: Path) -> None:
+        self.vault = Vault(directory)
+        self.cases = Cases(self.vault)
+        self.locked = not (directory / KEY).exists()  # no vault key: nothing opens, and nothing is made
+
+    def groups(self, record: dict[str, Any], raw: bytes, sealed: bytes) -> Groups:
+        """What the record on the public line `raw` commits to, by group; nothing when it cannot be opened."""
+        return {opening[1]: opening[2] for opening, _ in self._opened(record, raw, sealed)}
+
+    def disclosures(self, record: dict[str, Any], raw: bytes, sealed: bytes) -> dict[str, str]:
+        """The disclosures of the record on the public line `raw`, by group: what a bundle hands over."""
+        return {opening[1]: text for opening, text in self._opened(record, raw, sealed)}
+
+    def kept(self, record: dict[str, Any], raw: bytes, sealed: bytes) -> Disclosures:
+        """The disclosures as they are sealed, for a case to keep."""
+        return [opening for opening, _ in self._opened(record, raw, sealed)]
+
+    def pseudonyms(self, key: str) -> Iterator[str]:
+        """What a client key is called on each day whose key is there, and in cases."""
+        if self.locked:
+            return
+        for day in self.vault.days():
+            known = self.vault.past(day)
+            if known is not None:
+                yield known.pseudonym(key)
+        yield from self.cases.pseudonyms(key)
+
+    def _opened(self, record: dict[str, Any], raw: bytes, sealed: bytes) -> Iterator[tuple[list[Any], str]]:
+        if self.locked or "sd" not in record:
+            return
+        commitments = record["sd"]
+        for opening in self._unsealed(record["win"][:10], raw, sealed):
+            text = canonical(opening)
+            if commitments.get(opening[1]) == sha256(text.encode()).hexdigest():
+                yield opening, text
+
+    def _unsealed(self, day: str, raw: bytes, sealed: bytes) -> Disclosures:
+        key = self.vault.past(day) if sealed else None
+        if key is not None:
+            try:
+                opened: Disclosures = json.loads(key.open(sealed, sha256(raw).digest()))
+            except (EvidenceError, ValueError):
+                pass  # of a case, or altered where it lies, which fsck tells
+            else:
+                return opened
+        return self.cases.opened(raw)

@@ -1,0 +1,158 @@
+"""What a report says, in English. Same keys as in chinese.py."""
+
+# ruff: noqa: E501, ISC004 (sentences, as long as they are)
+
+from scrapeguard.exports.readme import NOT_PROVED
+
+LANGUAGE = "en"
+NOTHING_PROVED = tuple(NOT_PROVED)
+SAID = {
+    "title": "Incident {id}: {actor}",
+    "heading": "What {actor} did, and what was done about it",
+    "incident": "Incident {id} · {first} to {last}",
+    "lead": "Within {span}, {actor} asked {hosts} for {asked} different objects in {requests} requests and was handed "
+    "{taken} of them.",
+    "lead_measures": "It met {placed} measures and sent {returned} further requests after the first of them.",
+    "this_site": "this site",
+    "observed": "Nothing was imposed: the guard only observed, or the signals were observed ones. Enforced, the highest "
+    "answer would have been: {rung}. Observation is not a protective measure.",
+    "imported": "{count} of these requests were read from an access log, not seen live.",
+    "tile_requests": "requests",
+    "tile_taken": "different pages or data objects taken",
+    "tile_bytes": "of content taken",
+    "tile_refused": "requests refused",
+    "tile_placed": "measures imposed",
+    "tile_returned": "requests after the first measure",
+    "course": "The course of it",
+    "course_text": "Requests in each of {intervals} equal intervals of {each}.",
+    "course_chart": "requests over time, served and refused",
+    "served": "content served",
+    "other": "errors, redirects",
+    "refused": "refused",
+    "mark": "a measure",
+    "1": "1. What was forbidden",
+    "no_notice": "No notice was recorded as published while this happened.",
+    "in_force": "in force since {time} at the latest",
+    "not_kept": "Its bytes were not kept.",
+    "forbidden": "{count} requests took what these rules of robots.txt forbid to this agent:",
+    "not_forbidden": "No request took a path that robots.txt forbids to this agent.",
+    "trapped": "{count} requests followed a link that no person sees.",
+    "1_rests": "config.activated and start (which notice was in force, by SHA-256), data/notices/ (its bytes); "
+    "requests with what.forbidden or what.trapped, and their disclosure request.forbidden",
+    "2": "2. How it was protected",
+    "modes": "The guard's mode was: {modes}.",
+    "mode": "{mode} ({count} requests)",
+    "thresholds": "{steps}. The score is the sum of the weights of the signals.",
+    "step": "{name} from a score of {score}",
+    "signals": "Signals, with the most that each saw",
+    "none": "None.",
+    "met": "What the requests met",
+    "2_rests": "config.activated and data/configs/ (mode, limits); requests: what.signals (detector, seen, limit), "
+    "what.verdict (rung, mode, score)",
+    "3": "3. What they knew",
+    "asked": "robots.txt was asked for {count} times, first at {time}.",
+    "not_asked": "robots.txt was never asked for during this time.",
+    "told": "{count} answers refused the request and said why, each with a reference.",
+    "not_told": "No request was refused.",
+    "agents": "Who they said they were",
+    "no_agent": "(none sent)",
+    "3_rests": "requests for /robots.txt (disclosure request.path); what.ref of each refusal, printed in its answer; "
+    "disclosure agent.agent",
+    "4": "4. How they got round it",
+    "no_measure": "No measure was imposed, so there was nothing to get round.",
+    "after": "After the first measure {returned} requests followed; {served} of them were served, with {objects} "
+    "objects ({bytes}). That the sender knew of the measure is an inference from the answers it was sent.",
+    "when": "When",
+    "measure": "Measure",
+    "reference": "Reference",
+    "next": "Next request",
+    "meanwhile": "Refused meanwhile",
+    "more": "… and {count} more measures.",
+    "later": "{time} later",
+    "no_next": "none",
+    "stood": "{measure} for {time}, {cause}",
+    "agents_changed": "It gave {count} different names as its agent while its address stayed the same.",
+    "4_rests": "each measure's record, found by its reference in records.jsonl; the requests after it by t",
+    "5": "5. How much was taken",
+    "taken": "{objects} different objects in {requests} answers, {size} ({bytes} bytes). Counted are pages, data and "
+    "feeds that were answered 2xx with nothing imposed; objects are told apart by path and query.",
+    "grown": "Different objects taken, as they grew",
+    "grown_chart": "different objects taken over time",
+    "kinds": "All requests, by what was asked for",
+    "statuses": "By status",
+    "first_objects": "The first objects taken",
+    "5_rests": "requests: what.status, what.bytes, what.resource, what.verdict.rung; disclosure request.object. "
+    "data/analysis/requests.csv has them by hour and object, queries.txt says how each figure is counted",
+    "6": "6. What it cost",
+    "period": "Period",
+    "before": "before",
+    "during": "during",
+    "after_period": "after",
+    "of_actor": "of this actor, during",
+    "share": "its share, during",
+    "requests": "Requests",
+    "bytes": "Bytes",
+    "work": "Time of work",
+    "licence": "Licences for {objects} objects at {price} each would have cost {sum}.",
+    "no_licence": "No price of a licence was given.",
+    "spent": "Expenses entered: {sums}.",
+    "no_spent": "No expenses were entered.",
+    "assumptions": "What is assumed",
+    "6_rests": "all requests of this log in the three periods (only sums leave it: data/analysis/loss.json); records of "
+    "the kind expense",
+    "7": "7. The ten elements of a claim",
+    "element": "Element",
+    "state": "State",
+    "what": "What is here, and what is missing",
+    "there": "there",
+    "partly": "partly there",
+    "missing": "missing",
+    "8": "8. What this does not prove",
+    "9": "9. How to check this",
+    "checking": "README.txt in the bundle says how, with common tools and without us. The log is signed by the key "
+    "{key}. That proves something only to somebody who got this key by another road than the bundle. This page is for "
+    "reading; the records in data/log/ are the evidence.",
+    "rests": "Rests on: ",
+    "cause_signals": "by its signals",
+    "cause_deny-list": "by the operator's deny list",
+    "cause_standing": "measure from before",
+    "allow": "let through",
+    "throttle": "slowed (429)",
+    "challenge": "challenged",
+    "tarpit": "answered slowly",
+    "block": "blocked (403)",
+    "and": " and ",
+}
+ASSUMPTIONS = (
+    "“During” is from the first to the last request of the incident; “before” and “after” are as long, directly beside.",
+    "The load of a period is the requests that this log recorded in it. If only odd ones are recorded, it is not all.",
+    "Time of work runs from the first byte of judging a request to the last byte of its answer, waiting included. It is "
+    "not CPU time.",
+    "Bytes are those of bodies handed over, without headers, encryption and retransmissions.",
+    "A share says what part this actor was. It does not say that the rest would have been faster or cheaper without it.",
+    "A licence's price is counted for each different object taken, as if each had been bought once.",
+    "Expenses are what the operator entered. Nothing here checks a bill.",
+)
+ELEMENTS = {  # (name, what is here, what is missing or has to come from elsewhere)
+    "a": ("Right and public notice", "{notices} notices as served, with SHA-256 and time.", "Who owns the data and why it "
+          "is protected; that terms were accepted."),
+    "b": ("Measures existed and worked", "Settings in force, mode, {placed} measures imposed.", "A test at the time that "
+          "a scraper was stopped and a person was not; the false-alarm rate."),
+    "c": ("They knew", "robots.txt asked for {robots} times; {refused} refusals with reason.", "A letter (cease and "
+          "desist) and its receipt."),
+    "d": ("They evaded", "{returned} requests after the first measure, {agents} agents.", "That other addresses are the "
+          "same actor; this bundle follows one address."),
+    "e": ("How much", "{objects} objects, {requests} requests, {bytes}; queries and tables.", "The size of the whole "
+          "catalogue, to tell the share."),
+    "f": ("Who", "Address, source port, time, agent, fingerprint of each request, as disclosed.", "The person: the "
+          "network's owner has to say who had this address and port then."),
+    "g": ("Use elsewhere", "Nothing is recorded here about use elsewhere.", "Captures of the other side's product by a "
+          "third party; traces planted and found again."),
+    "h": ("Damage and expenses", "Share of requests, bytes and time of work; {expenses} expenses.", "Bills and hours; "
+          "lost licences; that the damage is this actor's."),
+    "i": ("Integrity and custody", "Signed tree, {stamped}, counts of each hour, record of this export.", "Integrity is "
+          "not truth. A witness makes a second version of the log impossible to hide."),
+    "j": ("The evidence is lawful", "Personal facts are sealed by day, and only this actor's are opened here.", "The legal "
+          "ground, who looked and why: from the operator's own records."),
+}  # fmt: skip
+STAMPED = ("no time stamp by others", "time stamps by others")

@@ -1,0 +1,105 @@
+"""What an incident cost: its share of the site's work before, during and after, a licence's price, expenses."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from scrapeguard.evidence.canonical import Json
+from scrapeguard.evidence.entry import REQUEST
+from scrapeguard.evidence.incident import Incident
+from scrapeguard.evidence.reading import lines, parse, segments
+
+PERIODS = ("before", "during", "after")
+EXPENSE = b'{"k":"expense"'
+ASSUMPTIONS = (
+    "during is from the first to the last request of the incident; before and after are as long, directly beside it",
+    "the load of a period is the requests that this log recorded in it; when only odd ones are recorded, it is not all",
+    "micros is the time from the first byte of judging to the last byte of the answer, waiting included; not CPU time",
+    "bytes are those of bodies handed over, without headers, TLS and retransmissions",
+    "a share says what part this actor was; it does not say that the rest would have been faster or cheaper without it",
+    "a licence's price is counted for each different object taken, as if each had been bought once",
+    "expenses are what the operator entered; nothing here checks a bill",
+)
+
+
+@dataclass(slots=True)
+class Load:
+    """What was recorded in a period."""
+
+    requests: int = 0
+    bytes: int = 0
+    micros: int = 0
+
+    def told(self) -> dict[str, Json]:
+        return {"bytes": self.bytes, "micros": self.micros, "requests": self.requests}
+
+
+@dataclass(slots=True)
+class Loss:
+    """One incident's; `survey` fills it from the log. `price` is that of one object, with `currency`."""
+
+    incident: Incident
+    price: Decimal | None = None
+    currency: str = ""
+    loads: dict[str, Load] = field(default_factory=lambda: {period: Load() for period in PERIODS})
+    expenses: list[Mapping[str, Json]] = field(default_factory=list)
+    imported: bool = False
+
+    def survey(self, directory: Path) -> None:
+        """Read the log once; public parts only."""
+        first, last = self.incident.first, self.incident.last
+        span = max(last - first, 1)
+        for path in segments(directory):
+            for line in lines(path):
+                if line.raw.startswith(EXPENSE) and line.whole:
+                    self._expense(line.raw)
+                record = parse(line.raw) if line.whole and line.raw.startswith(REQUEST) else None
+                if record is None or not first - span <= record["t"] <= last + span:
+                    continue
+                load = self.loads[PERIODS[(record["t"] >= first) + (record["t"] > last)]]
+                load.requests += 1
+                load.bytes += record["what"]["bytes"]
+                load.micros += record["what"]["micros"]
+
+    def _expense(self, raw: bytes) -> None:
+        record = parse(raw)
+        if record and str(record["what"].get("incident", "")) == self.incident.found.id:
+            self.expenses.append(record["what"])
+
+    def share(self, what: str) -> int:
+        """The actor's part of the load during the incident, in thousandths."""
+        whole = getattr(self.loads["during"], what)
+        return 1000 * int(getattr(self.incident, what)) // whole if whole else 0
+
+    @property
+    def licence(self) -> Decimal | None:
+        return None if self.price is None else self.price * len(self.incident.taken.objects)
+
+    @property
+    def spent(self) -> dict[str, Decimal]:
+        """The sum of the expenses of each currency."""
+        sums: dict[str, Decimal] = {}
+        for each in self.expenses:
+            try:
+                amount = Decimal(str(each.get("amount")))
+            except InvalidOperation:
+                continue
+            currency = str(each.get("currency", ""))
+            sums[currency] = sums.get(currency, Decimal()) + amount
+        return sums
+
+    def told(self) -> dict[str, Json]:
+        """As JSON: integers and strings."""
+        incident = self.incident
+        return {
+            "assumptions": list(ASSUMPTIONS),
+            "expenses": {currency: str(amount) for currency, amount in sorted(self.spent.items())},
+            "expenses_listed": [json.loads(json.dumps(each)) for each in self.expenses],
+            "incident": {"bytes": incident.bytes, "micros": incident.micros, "requests": incident.requests},
+            "licence": None if self.licence is None else f"{self.licence} {self.currency}",
+            "loads": {period: load.told() for period, load in self.loads.items()},
+            "objects": len(incident.taken.objects),
+            "shares_per_mille": {what: self.share(what) for what in ("requests", "bytes", "micros")},
+        }
