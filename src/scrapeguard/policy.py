@@ -9,8 +9,8 @@ from scrapeguard.facts.networks import Networks
 from scrapeguard.model import Identity, Mode, Rung, Signal, Tally, Verdict
 
 MANNERS = ("robots", "trap", "purpose")  # what a verified crawler answers for as everybody does
-DRIVEN = ("assistant", "preview", "feed", "monitor")  # fetch what a user tells them to, and any user can
 AMOUNTS = ("pace", "breadth", "coverage")  # and what it may do generously, but not without end
+DRIVEN = ("assistant", "preview", "feed", "monitor")  # fetch what a user tells them to, and any user can
 
 CALM = {  # nearly every request: nothing odd, no standing; made once, not each time
     (mode, degraded): Verdict(Rung.ALLOW, Rung.ALLOW, "none", mode=mode, degraded=degraded)
