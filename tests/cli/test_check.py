@@ -93,3 +93,10 @@ def test_secrets_are_not_shown(tmp_path: Path) -> None:
 def test_nothing_is_written(tmp_path: Path) -> None:
     check(tmp_path, '[evidence]\ndirectory = "evidence"')
     assert [file.name for file in tmp_path.iterdir()] == ["scrapeguard.toml"]
+
+
+def test_it_says_so_when_our_robots_txt_takes_the_place_of_the_sites_own(tmp_path: Path) -> None:
+    said = "told in place of one of the site's own"
+    assert said in check(tmp_path, '[facts]\ntraps = ["/trap/*"]').output
+    assert said not in check(tmp_path, '[facts]\ntraps = ["/trap/*"]\n[notices]\nserve_robots = false').output
+    assert said not in check(tmp_path, "").output

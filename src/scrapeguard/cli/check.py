@@ -114,6 +114,13 @@ def surprises(config: Config, mode: str) -> Iterator[str]:
         yield "crawlers.dns is off, and no newer list of addresses is there: no impostor is found out."
     if not evidence.directory:
         yield "evidence.directory is empty: nothing is kept, so nothing can be shown later."
+    yield from untold(notices, facts)
+
+
+def untold(notices: NoticeSettings, facts: FactsSettings) -> Iterator[str]:
+    """What visitors are told, or not told, that the operator may not expect."""
+    if facts.traps and not notices.robots and notices.serve_robots:
+        yield "facts.traps are set, so our robots.txt, which forbids them, is told in place of one of the site's own."
     if not notices.contact:
         yield "notices.contact is empty: a person who is stopped by mistake is told nobody to ask."
     if not notices.terms_url:
