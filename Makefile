@@ -29,6 +29,16 @@ lint: venv
 bench: venv
 	$(BIN)/python benchmarks/overhead.py
 
+# Real scrapers and browsers: their libraries stay out of our environment. What is not installed is said in the table.
+detection: venv $(VENV)-detection/.ready
+	$(BIN)/python -m benchmarks.detection --tools $(VENV)-detection
+
+$(VENV)-detection/.ready: benchmarks/detection/tools/requirements.txt
+	$(PYTHON) -m venv $(VENV)-detection
+	$(VENV)-detection/bin/python -m pip install --quiet --requirement $<
+	-npm install --silent --prefix $(VENV)-detection axios simplecrawler
+	touch $@
+
 soak: venv
 	SOAK_MEGABYTES=2048 $(BIN)/python -m pytest tests/doors/test_proxy_life.py -k any_size
 

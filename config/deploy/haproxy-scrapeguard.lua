@@ -50,6 +50,7 @@ core.register_action("scrapeguard", { "http-req" }, function(txn)
         for _, name in ipairs({ "x-sg-verdict", "x-sg-client", "x-sg-score", "x-sg-request-id" }) do
             txn.http:req_set_header(name, answer.headers[name][0])
         end
+        txn:set_var("txn.sg_id", answer.headers["x-sg-request-id"][0]) -- for the report
     else
         refuse(txn, answer.status, answer.reason, carried(answer.headers), answer.body)
     end

@@ -99,7 +99,11 @@ class ScrapeGuard:
         began = time.perf_counter_ns()
         decision = await self.decide(scope)
         facts, parts = decision.facts, decision.parts
-        answer = decision.answer or (self.app if self._site is None else self._site(facts, parts))
+        site = self.app if self._site is None else self._site(facts, parts)
+        answer = decision.answer or parts.notices.through(facts, site)
+        question = parts.notices.asking(facts, site, scope)
+        if question is not None:
+            self._later(question)
         meter = Meter(send, parts.notices.headers if decision.answer is None else None)
         try:
             await answer(scope, receive, meter)

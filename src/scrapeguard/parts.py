@@ -86,7 +86,11 @@ def keep(parts: Parts) -> Duty | None:
 
 
 def _activate(parts: Parts) -> Parts:
-    parts.evidence.activate(parts.mode, parts.config, parts.notices.published())
+    def tell() -> None:
+        parts.evidence.activate(parts.mode, parts.config, parts.notices.published())
+
+    tell()
+    parts.notices.on_change(tell)
     return parts
 
 

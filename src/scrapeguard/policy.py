@@ -10,6 +10,7 @@ from scrapeguard.model import Identity, Mode, Rung, Signal, Tally, Verdict
 
 MANNERS = ("robots", "trap", "purpose")  # what a verified crawler answers for as everybody does
 AMOUNTS = ("pace", "breadth", "coverage")  # and what it may do generously, but not without end
+DRIVEN = ("assistant", "preview", "feed", "monitor")  # fetch what a user tells them to, and any user can
 
 CALM = {  # nearly every request: nothing odd, no standing; made once, not each time
     (mode, degraded): Verdict(Rung.ALLOW, Rung.ALLOW, "none", mode=mode, degraded=degraded)
@@ -88,8 +89,11 @@ class Policy:
         return None
 
     def welcome(self, signals: tuple[Signal, ...], identity: Identity | None) -> tuple[Signal, ...]:
-        """The signals that count. A verified crawler moves like a machine, and has too much of a name to be odd."""
-        if not signals or identity is None or identity.state != "verified":
+        """The signals that count. A verified crawler moves like a machine, and has too much of a name to be odd.
+
+        Not so one that users drive: through it, anybody can come from its operator's addresses.
+        """
+        if not signals or identity is None or identity.state != "verified" or identity.use in DRIVEN:
             return signals
         return tuple(
             signal

@@ -61,6 +61,7 @@ def test_a_mistake_is_refused_with_what_was_meant(text: str, said: str, tmp_path
         ('[facts]\ntrusted_proxies = ["::/0"]', "any visitor can then choose which address is counted"),
         ('[store]\nurl = "memory://"', "several worker processes"),
         ('[store]\nurl = "redis://h"\n[facts]\nsession_cookies = ["sid"]', "facts.secret is empty"),
+        ("[crawlers]\ndns = false", "no impostor is found out"),
         ('[evidence]\ndirectory = ""', "nothing is kept"),
         ('[notices]\ncontact = ""', "is told nobody to ask"),
         ('[notices]\nterms_url = ""', "which terms they rest on"),
@@ -74,7 +75,8 @@ def test_what_may_surprise_is_told(text: str, said: str, tmp_path: Path) -> None
 def test_a_careful_configuration_is_told_nothing(tmp_path: Path) -> None:
     text = (
         '[store]\nurl = "redis://h"\n[facts]\ntrusted_proxies = ["10.0.0.0/8"]\n'
-        '[notices]\ncontact = "mailto:data@shop.example"\nterms_url = "/terms"'
+        '[notices]\ncontact = "mailto:data@shop.example"\nterms_url = "/terms"\n'
+        '[crawlers]\ndns = true\ndns_servers = ["192.0.2.53"]'
     )
     done = check(tmp_path, text, "--json")
     assert json.loads(done.stdout)["warnings"] == []
@@ -91,3 +93,10 @@ def test_secrets_are_not_shown(tmp_path: Path) -> None:
 def test_nothing_is_written(tmp_path: Path) -> None:
     check(tmp_path, '[evidence]\ndirectory = "evidence"')
     assert [file.name for file in tmp_path.iterdir()] == ["scrapeguard.toml"]
+
+
+def test_it_says_so_when_our_robots_txt_takes_the_place_of_the_sites_own(tmp_path: Path) -> None:
+    said = "told in place of one of the site's own"
+    assert said in check(tmp_path, '[facts]\ntraps = ["/trap/*"]').output
+    assert said not in check(tmp_path, '[facts]\ntraps = ["/trap/*"]\n[notices]\nserve_robots = false').output
+    assert said not in check(tmp_path, "").output

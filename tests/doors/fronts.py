@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -98,7 +99,7 @@ def running(command: list[str], folder: Path, port: int, **environment: str) -> 
 
 
 @contextmanager
-def auth(folder: Path, config: str) -> Iterator[Served]:
+def auth(folder: Path, config: str, reports: Path | None = None) -> Iterator[Served]:
     """`scrapeguard auth` with a configuration; its evidence is in the folder."""
     folder.mkdir(exist_ok=True)
     tail = '\n[evidence]\ndirectory = "evidence"\n[keeper]\nrun = false\n'
@@ -106,12 +107,21 @@ def auth(folder: Path, config: str) -> Iterator[Served]:
     port, fastcgi = free_port(), free_port()
     (folder / "fastcgi").write_text(str(fastcgi), "utf-8")
     command = [PROGRAM, "auth", "--listen", f"127.0.0.1:{port}", "--fastcgi", f"127.0.0.1:{fastcgi}"]
+    if reports:
+        command += ["--report-socket", str(reports)]
     with running([*command, "--config", "guard.toml"], folder, port) as served:
         yield served
 
 
 @contextmanager
-def front(name: str, folder: Path, deciding: Served | None, site: Site, fail_open: bool = False) -> Iterator[Served]:
+def front(
+    name: str,
+    folder: Path,
+    deciding: Served | None,
+    site: Site,
+    fail_open: bool = False,
+    reports: Path | None = None,
+) -> Iterator[Served]:
     """A proxy with our configuration for it, in front of a site and asking `scrapeguard auth`; None = it is down."""
     binary = shutil.which(name) or shutil.which(name, path="/usr/sbin")
     assert binary, f"{name} is not installed, and these tests are not skipped: apt-get install {name}"
@@ -126,6 +136,9 @@ def front(name: str, folder: Path, deciding: Served | None, site: Site, fail_ope
         text = text.replace(shipped, f":{ours}")
     if fail_open:
         text = opened(name, text)
+    if reports:
+        text = re.sub("#(access_log |log |log-format )", r"\1", text)
+        text = text.replace("/run/scrapeguard/report.sock", str(reports))
     text = text.replace("/etc/haproxy/haproxy-scrapeguard.lua", str(DEPLOY / "haproxy-scrapeguard.lua"))
     if name == "caddy":
         text = "{\n\tadmin off\n}\n" + text

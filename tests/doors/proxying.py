@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -23,7 +24,13 @@ idle_seconds = 0.6
 send_seconds = 0.6
 drain_seconds = 0.3
 """
-TAIL = '\n[evidence]\ndirectory = "evidence"\n[keeper]\nrun = false\n'
+OURS = re.compile(rb"GET /robots\.txt HTTP/1\.1\r\n.*?\r\n\r\n", re.DOTALL)
+TAIL = """
+[evidence]
+directory = "evidence"
+[keeper]
+run = false
+"""
 Answer = Callable[["Line"], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -35,6 +42,10 @@ class Line:
         self.reader, self.writer = reader, writer
         self.head = b""
         self.seen = b""  # every byte that has been read
+
+    def asked(self) -> bytes:
+        """What has been read, without what the guard itself asks a site."""
+        return OURS.sub(b"", self.seen)
 
     async def read(self, until: bytes) -> bytes:
         data = await self.reader.readuntil(until)
@@ -105,7 +116,7 @@ class Upstream:
 
     def seen(self) -> bytes:
         """Every byte that has come, one connection after the other."""
-        return b"".join(line.seen for line in self.lines)
+        return b"".join(line.asked() for line in self.lines)
 
     def heads(self) -> list[bytes]:
         return [line.head for line in self.lines]

@@ -1,10 +1,12 @@
 """Forward-auth behind real proxies, each with the configuration that we ship."""
 
 import json
+import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import pytest
@@ -277,3 +279,41 @@ def test_what_is_no_fastcgi_is_not_answered_and_harms_nobody(deciding: Served, g
         assert fastcgi(deciding, garbage) == b""
     assert b"Status: 200\r\n" in fastcgi(deciding, question(**ASKED))
     assert "Traceback" not in deciding.log()
+
+
+@pytest.mark.parametrize("name", ["nginx", "haproxy"])
+def test_what_the_site_answered_comes_back_where_the_proxy_reports_it(name: str, site: Site, tmp_path: Path) -> None:
+    reports = Path(mkdtemp(prefix="sg-")) / "s"  # the path of a socket has to be short
+    with (
+        auth(tmp_path / "auth", CONFIG, reports) as deciding,
+        front(name, tmp_path / "it", deciding, site, reports=reports) as place,
+    ):
+        stand = Stand(name, place, deciding, site)
+        for method, path in (("GET", "/found"), ("GET", "/missing/1"), ("HEAD", "/head")):
+            ask(place, method, path, "127.0.6.1", CHROME)
+        told = [stand.recorded(path)[0]["what"] for path in ("/found", "/missing/1", "/head")]
+        assert [(it["status"], it["bytes"], it["complete"]) for it in told] == [
+            (200, 8, True),
+            (404, 8, True),
+            (200, 0, True),
+        ]
+        assert ask(place, "GET", "/x", "127.0.0.66", CHROME).status == 403
+    reports.unlink()
+    reports.parent.rmdir()
+
+
+def test_a_report_that_does_not_come_or_is_garbage_loses_no_record(tmp_path: Path) -> None:
+    reports = Path(mkdtemp(prefix="sg-")) / "s"
+    with auth(tmp_path / "auth", CONFIG, reports) as deciding:
+        question = {"X-Original-URI": "/unreported", "X-Original-Method": "GET", "X-Forwarded-For": "192.0.2.1"}
+        answer = ask(deciding, "GET", "/check?mode=nginx", "127.0.0.1", question)
+        assert answer.status == 200
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+            for data in (b"", b"\xff" * 5000, b"sg=0000-0000-0000 200 5", b"sg=a", b"sg=0000-0000-0000 999999 5"):
+                line.sendto(data, str(reports))
+        deciding.stop()
+        (record,) = [it for it in deciding.records() if it["k"] == "request"]
+        assert (record["what"]["status"], record["what"]["complete"]) == (0, False)
+        assert "Traceback" not in deciding.log()
+    reports.unlink()
+    reports.parent.rmdir()

@@ -8,11 +8,14 @@ import base64
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import opened
 import pytest
+from click.testing import CliRunner
 
+from scrapeguard.cli import main
 from scrapeguard.doors.forward_auth import ForwardAuth
 from scrapeguard.errors import ConfigError
 
@@ -226,3 +229,17 @@ def test_nobody_can_ask_where_no_proxy_is_trusted() -> None:
 def test_a_configuration_that_observes_lets_everybody_through() -> None:
     app = ForwardAuth(TABLES | {"guard": {"mode": "observe"}})
     assert ask(app, "/check?mode=nginx", NGINX | BLOCKED).status == 200
+
+
+def test_the_command_says_what_is_missing(tmp_path: Path) -> None:
+    plain, ours = tmp_path / "plain.toml", tmp_path / "ours.toml"
+    plain.write_text("", "utf-8")
+    ours.write_text('[facts]\ntrusted_proxies = ["127.0.0.1"]\n', "utf-8")
+    for words, said in (
+        (["--config", str(plain)], "trusted_proxies"),
+        (["--config", str(ours), "--listen", "nowhere"], "nowhere"),
+        (["--config", str(ours), "--workers", "2", "--report-socket", str(tmp_path / "s")], "one worker"),
+    ):
+        done = CliRunner().invoke(main, ["auth", *words])
+        assert done.exit_code == 2
+        assert said in done.output

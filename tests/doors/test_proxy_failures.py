@@ -179,14 +179,17 @@ def test_a_visitor_who_breaks_off_within_his_body_ends_the_request(site: Upstrea
 
     async def read_it(line: Line) -> None:
         await line.read(b"half")
-        ends.append(await line.reader.read(1))
+        try:
+            ends.append(await line.reader.read())
+        except OSError:
+            ends.append(b"")  # reset: an end as well
 
     site.answers["/broken"] = read_it
     with served.socket() as line:
         line.sendall(b"POST /broken HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n")
         assert soon(lambda: any(b"half" in it.seen for it in site.lines))
-    assert soon(lambda: ends == [b""] or bool(site.lines[-1].reader.at_eof()))
-    assert b"0\r\n\r\n" not in site.lines[-1].seen.partition(b"half")[2]
+    assert soon(lambda: len(ends) == 1)
+    assert b"0\r\n\r\n" not in ends[0]
 
 
 def test_an_answer_before_the_whole_body_reaches_the_visitor(site: Upstream, served: Served) -> None:

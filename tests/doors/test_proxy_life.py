@@ -7,18 +7,20 @@ import os
 import signal
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from proxying import OK, PROGRAM, QUICK, Line, ask, head, resident, sidecar, soon, upstream
+from proxying import OK, QUICK, TAIL, Line, ask, head, resident, sidecar, soon, upstream
 from serving import Served, wait_until
+
+from scrapeguard.cli import main
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -114,7 +116,7 @@ def test_a_reload_takes_effect_and_fails_no_request(tmp_path: Path) -> None:
 
 
 def reload(served: Served, config: str) -> None:
-    (served.folder / "guard.toml").write_text(config + '\n[evidence]\ndirectory = "evidence"\n[keeper]\nrun = false\n')
+    (served.folder / "guard.toml").write_text(config + TAIL, "utf-8")
     served.process.send_signal(signal.SIGHUP)
 
 
@@ -191,6 +193,8 @@ def test_unix_sockets_on_both_sides(tmp_path: Path) -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         seen.append(await reader.readuntil(b"\r\n\r\n"))
         writer.write(OK)
+        await writer.drain()
+        writer.close()
 
     seen: list[bytes] = []
     stop: list[Callable[[], object]] = []
@@ -202,6 +206,7 @@ def test_unix_sockets_on_both_sides(tmp_path: Path) -> None:
         async with await asyncio.start_unix_server(answer, path):
             ready.set()
             await stopped.wait()
+        await asyncio.sleep(0.05)
 
     ready = threading.Event()
     thread = threading.Thread(target=lambda: asyncio.run(serve(ready)), daemon=True)
@@ -211,7 +216,7 @@ def test_unix_sockets_on_both_sides(tmp_path: Path) -> None:
         assert head(ask(served, GET))[0] == 200
     assert b"\r\nx-forwarded-for: 127.0.0.1\r\n" in seen[0]
     stop[0]()
-    thread.join(5)
+    thread.join(20)
 
 
 @pytest.mark.parametrize(
@@ -227,14 +232,17 @@ def test_unix_sockets_on_both_sides(tmp_path: Path) -> None:
         (("--upstream", "http://x", "--config", "none.toml"), "none.toml"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_a_sentence(tmp_path: Path, options: tuple[str, ...], said: str) -> None:
+def test_what_cannot_be_done_is_said_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         words = [word.format(taken=taken.getsockname()[1]) for word in options]
-        ended = subprocess.run([PROGRAM, "proxy", *words], cwd=tmp_path, capture_output=True, text=True, timeout=20)
-    assert (ended.returncode, "Traceback" in ended.stderr) == (2, False)
-    assert said in ended.stderr
+        ended = CliRunner().invoke(main, ["proxy", *words])
+    assert (ended.exit_code, "Traceback" in ended.output) == (2, False)
+    assert said in ended.output
     assert not (tmp_path / "scrapeguard-evidence").exists()
 
 

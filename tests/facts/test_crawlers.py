@@ -9,6 +9,7 @@ import pytest
 from nameserver import Zone, serving
 
 from scrapeguard import ScrapeGuard
+from scrapeguard.errors import ConfigError
 from scrapeguard.facts.agent import catalogue, classify
 from scrapeguard.facts.crawlers import Crawlers, CrawlerSettings, bundled
 from scrapeguard.model import Client, Identity
@@ -96,6 +97,12 @@ def test_a_newer_list_takes_the_place_of_the_bundled_one(tmp_path: Path) -> None
     now = crawlers.lists["https://openai.com/gptbot.json"].time
     assert who(crawlers, GPTBOT, STRANGER, now) == ("verified", "ranges")
     assert who(crawlers, GPTBOT, "132.196.86.1", now) == ("refuted", "ranges")
+
+
+def test_a_damaged_list_is_an_error_of_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text('{"creationTime": "2026-11-01", "prefixes": [{"ipv4Prefix": "10.0.0.0/8"}]}')
+    with pytest.raises(ConfigError, match=r"10\.0\.0\.0/8 is no part of the public internet"):
+        Crawlers(CrawlerSettings(directory="."), tmp_path.joinpath)
 
 
 def test_every_refutable_crawler_has_a_method_and_somebody_who_runs_it() -> None:

@@ -26,6 +26,7 @@ from scrapeguard.model import Headers, Resource
         ("/_next/image", "asset"),
         ("/favicon.ico", "asset"),
         ("/video.mp4", "asset"),
+        ("/tiles/14/8529/5975.pbf", "asset"),
         ("/api/items", "data"),
         ("/v2/api/items", "data"),
         ("/graphql", "data"),

@@ -20,7 +20,8 @@ def hang_up(served: Served, config: str) -> None:
 
 
 def activations(served: Served) -> int:
-    return sum(record["k"] == "config.activated" for record in served.records())
+    """How many configurations were in force."""
+    return len({record["what"]["file"] for record in served.records() if record["k"] == "config.activated"})
 
 
 def statuses(served: Served, address: str, count: int) -> list[int]:

@@ -8,7 +8,7 @@ import pytest
 from building import agent, facts
 from protego import Protego
 from robotstxt import RobotsMatcher
-from starlette.types import Message
+from starlette.types import Message, Receive, Scope, Send
 
 from scrapeguard.config import load
 from scrapeguard.errors import ConfigError
@@ -40,11 +40,16 @@ def ask(notices: Notices, host: str = "shop.example", method: str = "GET", **hea
         raise AssertionError("a notice reads no body")
 
     pairs = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    answer = notices.answer(facts(path="/robots.txt", host=host, method=method))
-    assert answer is not None
+    asked = facts(path="/robots.txt", host=host, method=method)
+    answer = notices.answer(asked) or notices.through(asked, without_robots)
     asyncio.run(answer({"type": "http", "method": method, "headers": pairs}, receive, send))
     fields = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     return sent[0]["status"], fields, b"".join(message["body"] for message in sent[1:])
+
+
+async def without_robots(_: Scope, __: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 404, "headers": []})
+    await send({"type": "http.response.body", "body": b"not here"})
 
 
 def write(folder: Path, text: str | bytes, name: str = "own.txt") -> Notices:
@@ -55,7 +60,7 @@ def write(folder: Path, text: str | bytes, name: str = "own.txt") -> Notices:
 
 def test_our_file_says_what_is_reserved_to_googles_parser_and_to_protego():
     notices = Notices(FULL, Path, ("/trap/*", "/.hidden"))
-    text = notices.published()["robots.txt"].decode()
+    text = notices.offered()["robots.txt"].decode()
     google, scrapy = RobotsMatcher(), Protego.parse(text)
     for token, path, allowed in (
         ("Googlebot", "/item/7", True),
@@ -85,7 +90,7 @@ def test_our_file_forbids_every_crawler_known_to_train_and_lets_search_engines_i
 
 
 def test_our_file_leaves_out_what_is_not_set():
-    text = Notices(NoticeSettings(), Path).published()["robots.txt"].decode()
+    text = Notices(NoticeSettings(), Path).offered()["robots.txt"].decode()
     assert "{" not in text
     assert not any(word in text for word in ("Terms of use", "Contact", "Sitemap"))
 
@@ -125,7 +130,7 @@ def test_a_file_of_the_sites_own_is_served_byte_for_byte(tmp_path: Path):
     assert fields["content-type"] == "text/plain; charset=utf-8"
     assert fields["content-length"] == str(len(data))
     assert fields["cache-control"] == "max-age=3600"
-    assert notices.published() == {"robots.txt": data}
+    assert notices.offered() == {"robots.txt": data}
 
 
 def test_whoever_has_this_version_already_is_told_so_and_a_head_gets_no_body(tmp_path: Path):
@@ -149,7 +154,7 @@ def test_each_host_has_its_own_rules(tmp_path: Path):
     assert notices.forbidden("shop.example", robot("AnyBot"), "/shop/1") == "Disallow: /shop"
     assert notices.forbidden("other.example", robot("AnyBot"), "/shop/1") == ""
     assert notices.forbidden(None, robot("AnyBot"), "/shop/1") == ""
-    assert set(notices.published()) == {"robots.txt", "robots.txt@shop.example"}
+    assert set(notices.offered()) == {"robots.txt", "robots.txt@shop.example"}
 
 
 def test_only_asking_for_the_notice_is_covered():
@@ -168,7 +173,7 @@ def test_a_site_that_answers_itself_is_left_to_it_and_its_rules_are_known_if_it_
     for notices in (unknown, known):
         assert notices.covers(ASKED)
         assert notices.answer(ASKED) is None
-        assert notices.published() == {}
+        assert notices.offered() == {}
     assert unknown.forbidden(None, robot("AnyBot"), "/a") == ""
     assert known.forbidden(None, robot("AnyBot"), "/a") == "Disallow: /a"
 

@@ -75,7 +75,8 @@ TDM = {
 
 
 def published(policy: Purposes, settings: NoticeSettings = FULL) -> dict[str, bytes]:
-    return dict(Notices(settings, Path, (), policy).published())
+    """What would be told, by name."""
+    return dict(Notices(settings, Path, (), policy).offered())
 
 
 def told(policy: Purposes, settings: NoticeSettings = FULL) -> dict[str, str]:
@@ -159,7 +160,7 @@ def test_the_terms_say_in_two_languages_whose_the_data_are_and_whom_to_ask_and_e
 
 def test_nothing_but_robots_txt_is_published_unless_it_is_asked_for() -> None:
     notices = Notices(NoticeSettings(), Path)
-    assert set(notices.published()) == {"robots.txt"}
+    assert set(notices.offered()) == {"robots.txt"}
     assert not notices.headers
 
 
@@ -174,10 +175,11 @@ def test_each_notice_is_served_at_its_place_to_whoever_is_told_of_it() -> None:
         "security.txt": "/.well-known/security.txt",
         "terms": "/terms",
     }
-    assert set(notices.published()) == {*places, "headers"}
+    assert set(notices.offered()) == {*places, "headers"}
     for path in places.values():
         assert notices.covers(facts(path=path))
-        assert notices.answer(facts(path=path)) is not None
+        told = notices.answer(facts(path=path)) or notices.through(facts(path=path), site)
+        assert told is not site
         assert not notices.covers(facts(path=path, method="POST"))
 
 

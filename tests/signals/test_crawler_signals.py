@@ -78,6 +78,12 @@ def test_a_verified_crawler_is_let_be_up_to_a_ceiling() -> None:
     assert Policy().welcome(flood, verified) == flood
 
 
+@pytest.mark.parametrize("use", ["assistant", "preview", "feed", "monitor"])
+def test_a_verified_robot_that_users_drive_is_judged_as_everybody(use: str) -> None:
+    odd = (signal("sequence", 2, 30, 25),)
+    assert Policy().welcome(odd, named("verified", use).identity) == odd
+
+
 def test_a_standing_ban_outranks_a_verified_name() -> None:
     policy, now = Policy(), facts().time
     standing = replace(Tally(()).standing, rung=Rung.BLOCK, until=now + 1_000_000)

@@ -30,6 +30,8 @@ EDGES = {  # name: (detector, facts, silent with, heard with, weight then)
     "pace, of two browsers": (Pace(), PERSON, (120, 99, 0, 2), (121, 99, 0, 2), 4),
     "pace, of an office": (Pace(), PERSON, (680, 99, 0, 30), (681, 99, 0, 30), 4),
     "pace, of a crowd that is not believed": (Pace(), PERSON, (720, 99, 0, 900), (721, 99, 0, 900), 4),
+    "pace, of many panels": (Pace(), PERSON, (600, 1, 60, 1), (601, 1, 60, 1), 4),
+    "pace, of data that does not repeat": (Pace(), PERSON, (120, 1, 80, 1), (121, 1, 80, 1), 4),
     "pace, of a poll": (Pace(), PERSON, (600, 10, 9, 1), (601, 10, 9, 1), 4),
     "breadth": (Breadth(), PERSON, (100, 100, 100, 1), (101, 100, 0, 1), 2),
     "breadth, fast": (Breadth(), PERSON, (100, 120, 0, 1), (121, 121, 0, 1), 4),

@@ -14,6 +14,7 @@ from scrapeguard.config import Config, Difference
 from scrapeguard.errors import ConfigError
 from scrapeguard.evidence.log import EvidenceSettings
 from scrapeguard.evidence.settings import settings as evidence_settings
+from scrapeguard.facts.crawlers import CrawlerSettings
 from scrapeguard.facts.reader import FactsSettings
 from scrapeguard.notices import NoticeSettings
 from scrapeguard.stores import StoreSettings
@@ -94,6 +95,8 @@ def surprises(config: Config, mode: str) -> Iterator[str]:
     assert isinstance(store, StoreSettings)
     assert isinstance(evidence, EvidenceSettings)
     assert isinstance(notices, NoticeSettings)
+    crawlers = known["crawlers"]
+    assert isinstance(crawlers, CrawlerSettings)
     shared = not store.url.startswith("memory:")
     if mode != "enforce":
         yield f'guard.mode is "{mode}": nobody is stopped, and no record counts as a protection measure.'
@@ -107,8 +110,17 @@ def surprises(config: Config, mode: str) -> Iterator[str]:
         yield "store.url is memory: several worker processes count each on its own; redis:// gives one count for all."
     if shared and facts.session_cookies and not facts.secret:
         yield "facts.secret is empty: each process digests sessions with a key of its own, so they are counted apart."
+    if crawlers.verify and not crawlers.dns and not any(config.path(crawlers.directory).glob("*.json")):
+        yield "crawlers.dns is off, and no newer list of addresses is there: no impostor is found out."
     if not evidence.directory:
         yield "evidence.directory is empty: nothing is kept, so nothing can be shown later."
+    yield from untold(notices, facts)
+
+
+def untold(notices: NoticeSettings, facts: FactsSettings) -> Iterator[str]:
+    """What visitors are told, or not told, that the operator may not expect."""
+    if facts.traps and not notices.robots and notices.serve_robots:
+        yield "facts.traps are set, so our robots.txt, which forbids them, is told in place of one of the site's own."
     if not notices.contact:
         yield "notices.contact is empty: a person who is stopped by mistake is told nobody to ask."
     if not notices.terms_url:

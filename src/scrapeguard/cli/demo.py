@@ -96,7 +96,7 @@ def _proof(console: Console, proven: Proof) -> None:
 
 
 def _visitors(parts: list[Part]) -> Table:
-    table = Table(title="Who came, and what became of them", title_justify="left")
+    table = Table(title="Who came, and what became of them", title_justify="left", box=None, pad_edge=False)
     for heading in ("visitor", "what they do", "requests", "refused", "first at", ""):
         table.add_column(heading, justify="right" if heading in ("requests", "refused", "first at") else "left")
     for part in parts:
@@ -106,7 +106,7 @@ def _visitors(parts: list[Part]) -> Table:
             str(part.requests),
             str(part.refused),
             "" if part.first_refusal is None else str(part.first_refusal),
-            "[green]as it should be[/]" if part.as_it_should_be else "[red]WRONG[/]",
+            "[green]right[/]" if part.as_it_should_be else "[red]WRONG[/]",
         )
     return table
 

@@ -172,7 +172,7 @@ def writable(folder: Path) -> bool:
 
 def notices(parts: Parts) -> Finding:
     """What we publish about what robots may do."""
-    published = parts.notices.published()
+    published = parts.notices.offered()
     if not published:
         return Finding(
             "notices", "warn", "No notice is published by us.", "See [notices]: robots tells robots the rules."

@@ -32,8 +32,13 @@ def bind(listen: str) -> socket.socket:
     return made
 
 
-def _bind_path(path: Path, listen: str) -> socket.socket:
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+def bind_datagrams(path: str) -> socket.socket:
+    """A Unix socket for datagrams, bound to a path. Raises ConfigError."""
+    return _bind_path(Path(path), path, socket.SOCK_DGRAM)
+
+
+def _bind_path(path: Path, listen: str, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
+    made = socket.socket(socket.AF_UNIX, kind)
     try:
         if path.is_socket():
             path.unlink()  # left behind by an earlier run

@@ -57,7 +57,7 @@ def lint(context: click.Context, files: tuple[str, ...], settings: str | None, a
 def show(name: str | None, settings: str | None, as_json: bool) -> None:
     """List what a configuration publishes, with the digest that the evidence names; or print the one called NAME."""
     told = read(settings)
-    published, places = told.published(), told.paths()
+    published, places = told.offered(), told.paths()
     if name is not None:
         if name not in published:
             raise InputError(f"There is no notice {name!r}.", configuration.meant(name, published))

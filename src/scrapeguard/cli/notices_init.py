@@ -96,7 +96,7 @@ def write(folder: Path, tables: dict[str, object], published: Notices, *, ask: b
     robots, config = folder / "robots" / "robots.txt", folder / "scrapeguard.toml"
     robots.parent.mkdir(parents=True, exist_ok=True)
     if not robots.exists() or (ask and click.confirm(f"{robots} exists. Overwrite it?")):
-        robots.write_bytes(published.published()["robots.txt"])
+        robots.write_bytes(published.offered()["robots.txt"])
         click.echo(f"{robots} is written.")
     else:
         click.echo(f"{robots} is left as it was, and used as it is.")

@@ -14,6 +14,7 @@ import base64
 import binascii
 import json
 import logging
+import socket
 import time
 from dataclasses import replace
 from typing import Literal
@@ -22,6 +23,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from scrapeguard import config as configuration
 from scrapeguard.config import Config
+from scrapeguard.doors.reports import UNSEEN, Reports
 from scrapeguard.doors.visitor import CHECK, ENVOY, Mode, mode_of, original
 from scrapeguard.errors import ConfigError, InputError
 from scrapeguard.facts.reader import FactsSettings
@@ -42,10 +44,11 @@ Pairs = list[tuple[bytes, bytes]]
 
 
 class ForwardAuth:
-    """The decision service as an ASGI app. Raises ConfigError."""
+    """The decision service as an ASGI app; with a bound datagram socket, it hears reports. Raises ConfigError."""
 
-    def __init__(self, config: configuration.Source = None) -> None:
-        self.guard = ScrapeGuard(_nothing, config)
+    def __init__(self, config: configuration.Source = None, reporting: socket.socket | None = None) -> None:
+        self.guard = ScrapeGuard(self._nothing, config)
+        self._reports = None if reporting is None else Reports(reporting, self.guard.conclude)
         demand_proxies(self.guard.parts.config)
         self._complaints: set[str] = set()
 
@@ -72,8 +75,11 @@ class ForwardAuth:
         mode = mode_of(scope)
         decision = await self.guard.decide(original(scope, mode))
         if decision.verdict.rung is Rung.ALLOW:
+            if self._reports is None:
+                self.guard.conclude(decision, UNSEEN)
+            else:
+                self._reports.wait(decision, began)
             await _send(send, 200, _told(decision))
-            outcome = Outcome(0, 0, 0, False)  # what the site answers is not seen from here
         else:
             assert decision.answer is not None, "what is not allowed has an answer"
             status = REFUSED_BY_NGINX.get(mode)
@@ -81,7 +87,7 @@ class ForwardAuth:
             meter = Meter(tell)
             await decision.answer(scope, receive, meter)
             outcome = Outcome(meter.status, meter.bytes, (time.perf_counter_ns() - began) // 1000, bool(meter.ended))
-        self.guard.conclude(decision, outcome)
+            self.guard.conclude(decision, outcome)
 
     async def _render(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The page for a verdict that /check has given and the proxy has handed on."""
@@ -91,6 +97,22 @@ class ForwardAuth:
         verdict, reference = _unpack(given, parts.mode)
         facts = replace(parts.reader.read(visitor, time.time_ns() // 1000), reference=reference)
         await parts.responses.answer(verdict, facts)(scope, receive, send)
+
+    async def _nothing(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """In place of a site."""
+        if scope["type"] == "lifespan":
+            await receive()
+            if self._reports is not None:
+                self._reports.open()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            if self._reports is not None:
+                self._reports.close()
+            await send({"type": "lifespan.shutdown.complete"})
+        elif scope["type"] == "http":
+            await _say(send, 404, "There is nothing here.")
+        else:
+            await send({"type": "websocket.close"})
 
     def _complain(self, sentence: str) -> None:
         """Tell the operator, once: every visitor would repeat it."""
@@ -177,17 +199,6 @@ def _unpack(given: bytes, mode: GuardMode) -> tuple[Verdict, str]:
         raise InputError("X-SG-Refusal does not hold what /check gave.", "Hand it on as it is.") from error
     why: Cause = next((known for known in CAUSES if known == cause), "signals")
     return Verdict(named, named, why, signals, seconds=after, mode=mode), str(reference)
-
-
-async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
-    """There is no site here."""
-    if scope["type"] == "lifespan":
-        for _ in range(2):
-            await send({"type": f"{(await receive())['type']}.complete"})
-    elif scope["type"] == "http":
-        await _say(send, 404, "There is nothing here.")
-    else:
-        await send({"type": "websocket.close"})
 
 
 async def _say(send: Send, status: int, sentence: str) -> None:

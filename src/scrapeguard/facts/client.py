@@ -68,9 +68,9 @@ class Clients:
         short = len(value) + len(proto or b"") + len(told or b"") <= SHORT
         return (self._from_header if short else self._decide_from_header)(host, value, proto, told)
 
-    def tells(self, peer: object, raw: dict[bytes, bytes]) -> bool:
+    def tells(self, peer: object, pairs: Pairs) -> bool:
         """Whether the peer is a proxy of ours and says who asks."""
-        return self._header in raw and self._is_trusted(_peer(peer)[0])
+        return self._is_trusted(_peer(peer)[0]) and any(name == self._header for name, _ in pairs)
 
     def _decide_trust(self, host: str | None) -> bool:
         if host is None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from scrapeguard.config import shipped
-from scrapeguard.errors import ConfigError
+from scrapeguard.errors import ConfigError, FormatError
 from scrapeguard.facts.agent import catalogue
 from scrapeguard.facts.catalogue import Crawler
 from scrapeguard.facts.networks import Networks
@@ -50,7 +50,7 @@ class Check:
 
     crawler: Crawler
     networks: Networks  # its own
-    kin: Networks  # all that its operator publishes
+    kin: tuple[Networks, ...]  # all that its operator publishes
     time: int  # of the list, microseconds since 1970; 0 = there is none
 
     def told(
@@ -60,11 +60,11 @@ class Check:
 
 
 class Crawlers:
-    """`identify` looks up and never waits. Raises ConfigError and FormatError for a setting or list that is wrong."""
+    """`identify` looks up and never waits. Raises ConfigError for a setting or a list that is wrong."""
 
     def __init__(self, settings: CrawlerSettings, path: Callable[[str], Path], old: "Crawlers | None" = None) -> None:
         self.settings = settings
-        newer = load(path(settings.directory)) if settings.directory else {}
+        newer = _load(path(settings.directory)) if settings.directory else {}
         self.lists = {**bundled(), **newer}
         found = checks(catalogue().crawlers, self.lists) if newer else bundled_checks()
         self._checks = found if settings.verify else {}
@@ -102,7 +102,9 @@ class Crawlers:
                 return check.told(state, "dns")
             return check.told("unknown", "")
         known = check.time and not self.stale(check.time, now) and not doubtful and public(address)
-        if known and address not in check.kin:  # in another list of its operator: neither proof nor disproof
+        if known and not any(
+            address in networks for networks in check.kin
+        ):  # in another list of its operator: neither proof nor disproof
             return check.told("refuted", "ranges")
         return check.told("unknown", "")
 
@@ -130,6 +132,13 @@ class Crawlers:
             await self.resolver.close()
 
 
+def _load(folder: Path) -> dict[str, RangeList]:
+    try:
+        return load(folder)
+    except FormatError as error:
+        raise ConfigError(error.message, "Take that file away, or fetch a new one.") from error
+
+
 @cache
 def bundled() -> dict[str, RangeList]:
     """The lists that travel with the package, read once."""
@@ -149,10 +158,7 @@ def checks(crawlers: Iterable[Crawler], lists: dict[str, RangeList]) -> dict[str
     urls: dict[str, set[str]] = {}
     for crawler in known:
         urls.setdefault(crawler.operator, set()).add(crawler.ranges)
-    kin = {
-        operator: Networks([p for url in wanted & lists.keys() for p in lists[url].prefixes], operator)
-        for operator, wanted in urls.items()
-    }
+    kin = {operator: tuple(networks[url] for url in wanted & networks.keys()) for operator, wanted in urls.items()}
     nothing = Networks((), "")
     return {
         crawler.token: Check(

@@ -148,7 +148,7 @@ class FactsReader:
 
     def forwarded(self, scope: Mapping[str, Any]) -> bool:
         """Whether a scope comes from a proxy of ours that says who asks."""
-        return self._clients.tells(scope.get("client"), dict(scope["headers"]))
+        return self._clients.tells(scope.get("client"), scope["headers"])
 
     def read_log(self, entry: LogEntry) -> Facts:
         """The facts of a log line; what its format does not hold is None."""

@@ -20,6 +20,7 @@ KINDS = {
         "avif bmp gif heic heif ico jfif jpe jpeg jpg jxl png svg svgz tif tiff webp",
         "css js map mjs wasm webmanifest eot otf ttf woff woff2",
         "aac flac m3u8 m4a m4s m4v mov mp3 mp4 mpd mpeg mpg oga ogg ogv opus ts vtt wav webm",
+        "cur glb gltf mvt pbf",  # a map asks for dozens of tiles with each view
     ),
     Resource.DATA: (
         "csv geojson gml gpx json jsonl jsonld kml kmz n3 ndjson nq nt parquet sql sqlite tsv ttl txt xml yaml yml",

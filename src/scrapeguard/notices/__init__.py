@@ -1,10 +1,12 @@
 """What the site publishes about what robots may do, told to everybody before any decision; robots.txt for each host."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
 from scrapeguard.config import Config
 from scrapeguard.errors import ConfigError
@@ -13,6 +15,7 @@ from scrapeguard.notices import rsl, security, tdm
 from scrapeguard.notices.document import Document
 from scrapeguard.notices.headers import Headers
 from scrapeguard.notices.lint import Contradiction, lint_robots, lint_security
+from scrapeguard.notices.overheard import Overheard, Own, ask, question
 from scrapeguard.notices.purposes import Purposes
 from scrapeguard.notices.robots import HOME, MAX_BYTES, Robots, parse
 from scrapeguard.notices.robots_file import robots_file
@@ -52,6 +55,10 @@ class Notices:
         self._rules = {host: parse(body) for host, body in self.files.items()}
         for host, robots in self._rules.items():
             _refuse_open_traps(robots, traps, host)
+        self._own: Own | None = None  # None = the site is not asked for a robots.txt of its own
+        if settings.serve_robots and not settings.robots and not traps:  # one of its own would leave a trap open
+            self._own = Own(self.files[OTHERS], self._heard)
+        self._tell: Callable[[], None] = lambda: None
         served = self.files.items() if settings.serve_robots else ()
         self._robots = {host: Document(body, "text/plain; charset=utf-8") for host, body in served}
         self._documents = dict(_others(settings, policy))
@@ -71,7 +78,29 @@ class Notices:
             return None
         if facts.path != HOME:
             return self._documents[facts.path][1]
-        return self._robots.get(facts.host or OTHERS) or self._robots.get(OTHERS)
+        own = self._robots.get(facts.host) if facts.host else None
+        return own if own is not None or self._own is not None else self._robots.get(OTHERS)
+
+    def through(self, facts: Facts, site: ASGIApp) -> ASGIApp:
+        """The site, for this request; its robots.txt is heard as it passes, and replaced by ours where it has none."""
+        if facts.path != HOME or self._own is None or facts.websocket:
+            return site
+        return Overheard(site, self._robots[OTHERS], partial(self._own.hear, facts.host))
+
+    def asking(self, facts: Facts, site: ASGIApp, scope: Scope) -> Coroutine[Any, Any, None] | None:
+        """Once for each of a few hosts: ask the site for its robots.txt, lest somebody be held to another one."""
+        own, host = self._own, facts.host
+        if own is None or host is None or host in own.asked or host in self._robots or facts.websocket:
+            return None
+        return ask(site, question(scope), partial(own.hear, host)) if own.wonders(host) else None
+
+    def on_change(self, tell: Callable[[], None]) -> None:
+        """Call `tell` whenever `published` has changed."""
+        self._tell = tell
+
+    def _heard(self) -> None:
+        self._verdicts.clear()
+        self._tell()
 
     def forbidden(self, host: str | None, agent: Agent, path: str) -> str:
         """The line that forbids an agent a path (as sent, with its query); "" = allowed, or nothing is known."""
@@ -90,26 +119,40 @@ class Notices:
 
     def rules(self, host: str | None) -> Robots | None:
         """The robots.txt that holds for a host (lower-case, without port); None when it is not known here."""
-        return self._rules.get(host or OTHERS) or self._rules.get(OTHERS)
+        own = None if self._own is None or host is None else self._own.rules.get(host)
+        return own or self._rules.get(host or OTHERS) or self._rules.get(OTHERS)
 
     def published(self) -> Mapping[str, bytes]:
-        """What is told, by name: "robots.txt", "robots.txt@host" for a host that has its own, "headers", and others."""
-        told = {f"robots.txt@{host}" if host else "robots.txt": it.body for host, it in self._robots.items()}
+        """What is told, by name: "robots.txt", "robots.txt@host" for a host that has its own, "headers", and others.
+
+        As far as it is known: whether ours is told, or the site's own, shows when the site is asked.
+        """
+        told = {_named(host): it.body for host, it in self._robots.items() if host or self._own is None}
+        if self._own is not None:
+            told |= {_named(host): body for host, body in self._own.versions().items()}
         told |= {name: document.body for name, document in self._documents.values()}
         return told | ({"headers": self.headers.text()} if self.headers else {})
+
+    def offered(self) -> Mapping[str, bytes]:
+        """The same, with our robots.txt, which is told where the site has none."""
+        return ({_named(host): it.body for host, it in self._robots.items()}) | dict(self.published())
 
     def lint(self, now: datetime) -> Iterator[Contradiction]:
         """What is published and contradicts itself, the policy, or the law of fair competition."""
         for host, body in self.files.items():
-            yield from lint_robots(f"robots.txt@{host}" if host else "robots.txt", body, self.settings, self.policy)
+            yield from lint_robots(_named(host), body, self.settings, self.policy)
         expires = self.settings.expires()
         if expires is not None and "security" in self.settings.publish:
             yield from lint_security(expires, now)
 
     def paths(self) -> dict[str, str]:
         """Where each of them is served, by name; headers are everywhere."""
-        found = {name: HOME for name in self.published() if name.startswith("robots.txt")}
+        found = {name: HOME for name in self.offered() if name.startswith("robots.txt")}
         return found | {name: path for path, (name, _) in self._documents.items()}
+
+
+def _named(host: str) -> str:
+    return f"robots.txt@{host}" if host else "robots.txt"
 
 
 def configured(config: Config, traps: tuple[str, ...]) -> Notices:

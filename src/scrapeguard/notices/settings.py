@@ -18,7 +18,7 @@ Header = Literal["link", "tdm", "usage", "robots-tag"]
 class NoticeSettings:
     """[notices]"""
 
-    robots: str = ""  # path of the site's own robots.txt, served as it is; "" = ours
+    robots: str = ""  # path of a robots.txt, served as it is; "" = the site's own, and ours where it has none
     hosts: dict[str, str] = field(default_factory=dict)  # another file for a host
     terms_url: str = ""  # a URL, or a path on this site
     contact: str = ""  # a URL such as "mailto:data@shop.example", or words

@@ -2,7 +2,8 @@
 
 Sees: fast crawlers and floods. Assets do not count, so that a page with a hundred images is one request.
 Wrongs: a large office or a mobile carrier behind one address whose browsers all look the same; `each` more are
-granted to every further browser there. A page that polls a few addresses is let be below the `flood`.
+granted to every further browser there. A page that polls, asking for the same data again and again, is let be below
+the `flood`.
 """
 
 from dataclasses import dataclass
@@ -32,10 +33,15 @@ class Pace:
         requests, taken, served, browsers = seen
         if not isinstance(requests, int) or requests <= self.limit:
             return None
-        polling = isinstance(taken, int) and isinstance(served, int) and taken + served < self.distinct
-        limit = self.flood if polling else self.limit
+        limit = self.flood if self._polling(requests, taken, served) else self.limit
         limit += self.each * further(browsers)
         if requests <= limit:
             return None
         reason = f"{requests} requests in {self.window} s; the limit is {limit}"
         return Signal("pace", self.weight, reason, requests, limit, self.mode)
+
+    def _polling(self, requests: int, taken: Seen, served: Seen) -> bool:
+        """Few pages, and little data or each of it more than once: a board of forty panels is no collector."""
+        if not isinstance(taken, int) or not isinstance(served, int):
+            return False
+        return taken + served < self.distinct or (taken < self.distinct and served * 2 <= requests)

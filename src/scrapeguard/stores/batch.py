@@ -102,7 +102,7 @@ class Coalescer:
 
 def unavailable(reason: str) -> StoreUnavailable:
     return StoreUnavailable(
-        f"The shared store did not answer: {reason}.", "Look at the server, or raise store.budget_ms."
+        f"The shared store did not answer: {reason.rstrip('.')}.", "Look at the server, or raise store.budget_ms."
     )
 
 
