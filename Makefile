@@ -5,7 +5,7 @@ VENV ?= .venv
 ARGS ?= -n auto
 BIN := $(VENV)/bin
 
-.PHONY: venv demo test lint bench clean
+.PHONY: venv demo test chaos lint bench clean
 
 venv: $(VENV)/.ready
 
@@ -21,6 +21,9 @@ demo: venv
 test: venv
 	$(BIN)/python -m pytest $(ARGS)
 
+chaos: venv
+	SCRAPEGUARD_CHAOS=200 $(BIN)/python -m pytest tests/chaos
+
 lint: venv
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -28,6 +31,7 @@ lint: venv
 
 bench: venv
 	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/evidence.py
 
 clean:
 	rm -rf $(VENV) demo-output

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scrapeguard.evidence.openings import Openings
+from scrapeguard.evidence.reading import lines, segments
+
 COMMANDS = {
     "uvicorn": ("uvicorn", "{target}", "--host=127.0.0.1", "--port={port}", "--no-proxy-headers", "--log-level=info"),
     "hypercorn": ("hypercorn", "{target}", "--bind=127.0.0.1:{port}"),
@@ -83,11 +86,12 @@ class Served:
         return {path.name for path in (self.folder / "marks").iterdir()}
 
     def records(self) -> list[dict[str, Any]]:
-        """Every evidence record so far; each line must be one JSON object."""
-        lines = [
-            line for path in (self.folder / "evidence").rglob("*.jsonl") for line in path.read_bytes().splitlines()
-        ]
-        return [json.loads(line) for line in lines if not line.startswith(b"~")]
+        """Every evidence record so far, with what could be opened as "opened"; each line must be one JSON object."""
+        openings, records = Openings(self.folder / "evidence"), []
+        for line in (each for path in segments(self.folder / "evidence") for each in lines(path)):
+            record = json.loads(line.raw)
+            records.append({**record, "opened": openings.groups(record, line.raw, line.sealed)})
+        return records
 
     def stop(self) -> int:
         """End it as a service manager does; the exit code."""

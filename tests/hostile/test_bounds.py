@@ -47,5 +47,5 @@ def test_fifty_thousand_unique_requests_leave_no_memory_behind(tmp_path: Path) -
     requests = 0
     for file in tmp_path.rglob("*.jsonl"):
         with file.open("rb") as lines:
-            requests += sum(json.loads(line)["k"] == "request" for line in lines)
+            requests += sum(json.loads(line)["k"] == "request" for line in lines if not line.startswith(b"~"))
     assert requests == WARM + MORE

@@ -37,7 +37,7 @@ class EvidenceSettings:
 
     directory: str = "scrapeguard-evidence"  # "" = keep no evidence
     record: Literal["all", "signals"] = "all"
-    fsync_records: int = 64
+    fsync_records: int = 256
     fsync_ms: int = 50
     max_segment_mb: int = 64
     idle_minutes: int = 30  # an incident ends when its actor did nothing odd for so long

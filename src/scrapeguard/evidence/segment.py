@@ -63,9 +63,9 @@ class Segment:
         sd, openings, nonce = self._committer.commit(groups)
         mono = time.monotonic_ns() // 1000
         line = record.request_line(mono, n, self.prev, sd, self.seq, sub, time_us, what, hour.name)
-        sha = sha256(line)
-        self._write(b"%b\n~%b\n" % (line, hour.key.seal(openings, sha.digest(), nonce)))
-        self.prev = sha.hexdigest()
+        sha = sha256(line).digest()
+        self._write(b"%b\n~%b\n" % (line, hour.key.seal(openings, sha, nonce)))
+        self.prev = sha.hex()
         self._subjects[subject] = sub, n
 
     def _write(self, data: bytes) -> None:
