@@ -116,7 +116,7 @@ def serve(
     environment = os.environ | {
         "GUARD_CONFIG": str(folder / "guard.toml"),
         "GUARD_MARKS": str(folder / "marks"),
-        "PYTHONPATH": str(apps or folder),
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(apps or folder), os.environ.get("PYTHONPATH")))),
         "PYTHONWARNINGS": "default",
     }
     with (folder / "log").open("wb") as log:
