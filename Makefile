@@ -5,7 +5,7 @@ VENV ?= .venv
 ARGS ?= -n auto
 BIN := $(VENV)/bin
 
-.PHONY: venv demo test chaos lint bench clean
+.PHONY: venv demo test chaos attacks lint bench clean
 
 venv: $(VENV)/.ready
 
@@ -24,6 +24,9 @@ test: venv
 chaos: venv
 	SCRAPEGUARD_CHAOS=200 $(BIN)/python -m pytest tests/chaos
 
+attacks: venv
+	$(BIN)/python -m pytest tests/attacks --mutations 2000
+
 lint: venv
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -32,6 +35,7 @@ lint: venv
 bench: venv
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/evidence.py
+	$(BIN)/python benchmarks/bundle.py
 
 clean:
 	rm -rf $(VENV) demo-output
