@@ -229,7 +229,8 @@ class Check:
         if self.trust.witnesses and not result.witnessed:
             result.notes.append("the witness did not cosign a checkpoint over all records")
         result.anchored = bool(self.trust.keys and self.trust.roots and self.logs) and not unstamped
-        result.code = INCOMPLETE if result.missing else ANCHORED if result.anchored else UNANCHORED
+        enough = result.anchored and (result.witnessed or not self.trust.witnesses)
+        result.code = INCOMPLETE if result.missing else ANCHORED if enough else UNANCHORED
 
 
 def check_bag(files: "Files") -> str:
