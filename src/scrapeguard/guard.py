@@ -127,15 +127,22 @@ class ScrapeGuard:
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the lifespan on; where the app has none (it raises at once, as Django's), answer the server."""
-        asked = False
+        asked = closed = False
 
         async def watching_receive() -> Message:
             nonlocal asked
             asked = True
             return await receive()
 
+        async def closing_send(message: Message) -> None:
+            nonlocal closed
+            if message["type"].startswith("lifespan.shutdown.") and not closed:
+                closed = True
+                await self.close()  # before the server hears that it may end the process
+            await send(message)
+
         try:
-            await self.app(scope, watching_receive, send)
+            await self.app(scope, watching_receive, closing_send)
         except Exception as error:
             if asked:  # it has one, and it failed
                 raise
@@ -143,9 +150,10 @@ class ScrapeGuard:
             await receive()
             await send({"type": "lifespan.startup.complete"})
             await receive()
-            await send({"type": "lifespan.shutdown.complete"})
+            await closing_send({"type": "lifespan.shutdown.complete"})
         finally:
-            await self.close()
+            if not closed:
+                await self.close()
 
     def _reload_on_hangup(self) -> None:
         """Reload on SIGHUP, where nobody else has claimed that signal."""

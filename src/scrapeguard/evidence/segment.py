@@ -24,7 +24,7 @@ from scrapeguard.evidence.hour import Hour
 
 FOLDER = "records"
 BOOT = Path("/proc/sys/kernel/random/boot_id")
-MOST_SUBJECTS = 50_000  # counted one by one in an hour; with more, the next segment begins: some 15 MB of memory
+MOST_SUBJECTS = 10_000  # counted one by one in an hour; with more, the next segment begins: some 3 MB of memory
 
 
 class Segment:
