@@ -5,7 +5,7 @@ VENV ?= .venv
 ARGS ?= -n auto
 BIN := $(VENV)/bin
 
-.PHONY: venv demo test lint bench soak clean
+.PHONY: venv demo test chaos attacks soak detection lint bench clean
 
 venv: $(VENV)/.ready
 
@@ -21,6 +21,12 @@ demo: venv
 test: venv
 	$(BIN)/python -m pytest $(ARGS)
 
+chaos: venv
+	SCRAPEGUARD_CHAOS=200 $(BIN)/python -m pytest tests/chaos
+
+attacks: venv
+	$(BIN)/python -m pytest tests/attacks --mutations 2000
+
 lint: venv
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -28,6 +34,8 @@ lint: venv
 
 bench: venv
 	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/evidence.py
+	$(BIN)/python benchmarks/bundle.py
 
 # Real scrapers and browsers: their libraries stay out of our environment. What is not installed is said in the table.
 detection: venv $(VENV)-detection/.ready

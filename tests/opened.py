@@ -1,4 +1,4 @@
-"""The records under a folder as the operator can read them: what is personal opened, under "who"."""
+"""The records under a folder as the operator can read them: what is personal, by group and all together ("who")."""
 
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ def records(folder: Path) -> list[dict[str, Any]]:
             record = parse(line.raw)
             assert record is not None, f"{path}, line {line.number}: {line.raw[:200]!r}"
             groups = openings.groups(record, line.raw, line.sealed)
+            record["opened"] = groups
             if groups:
                 record["who"] = {name: value for group in groups.values() for name, value in group.items()}
             found.append(record)

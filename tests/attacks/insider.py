@@ -29,6 +29,11 @@ class Case:
     other: Authority  # another authority with the same names
     folder: Path
 
+    @property
+    def insider(self) -> tuple[Signer, Authority, Authority, Path]:
+        """All but the files."""
+        return self.signer, self.authority, self.other, self.folder
+
     def name(self, end: str) -> str:
         """The first file whose name ends so."""
         return next(name for name in sorted(self.files) if name.endswith(end))

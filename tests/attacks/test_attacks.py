@@ -1,5 +1,6 @@
 """Each attack is planted, and the check that must catch it is named; what cannot be caught is shown not to be."""
 
+import base64
 import json
 import random
 import re
@@ -9,12 +10,22 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from bundling import Files, exported, keeping, packed, scene
+from bundling import Files, exported, keeping, packed, scene, unpacked
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from insider import SEAL, TAGMANIFEST, Case, World, grown, lines, put, rebag, regrow, replaced, reseal, stamp, without
 
 from scrapeguard.evidence.checkpoint import Signer
-from scrapeguard.evidence.verify import ANCHORED, INCOMPLETE, INVALID, UNANCHORED, UNUSABLE, Result, Trust, verify
+from scrapeguard.evidence.verify import (
+    ANCHORED,
+    INCOMPLETE,
+    INVALID,
+    UNANCHORED,
+    UNUSABLE,
+    Key,
+    Result,
+    Trust,
+    verify,
+)
 
 REQUEST = b'{"k":"request"'
 STRANGER = Signer("shop.example/evidence/web1", Ed25519PrivateKey.from_private_bytes(b"7" * 32))
@@ -374,6 +385,55 @@ def test_a_log_that_was_back_dated_by_a_day_is_caught_by_its_stamps(world: World
 def test_a_log_that_was_post_dated_is_caught_by_its_stamps(world: World, tmp_path: Path) -> None:
     result = rebuilt(world, tmp_path, time.time_ns() // 1000 + 86_400_000_000)
     assert (result.code, result.failed) == (INVALID, "C8")
+
+
+def cosigned(case: Case, witness: Ed25519PrivateKey, seconds: int = 1_790_000_000) -> tuple[Files, Key]:
+    """The bundle with its last checkpoint cosigned by a witness."""
+    name = max(name for name in case.files if re.fullmatch(r".*/checkpoint-\d+", name))
+    text = case.files[name].partition(b"\n\n")[0] + b"\n"
+    key = Key("witness.example", 4, witness.public_key().public_bytes_raw())
+    signature = witness.sign(b"cosignature/v1\ntime %d\n" % seconds + text)
+    value = base64.b64encode(key.id + seconds.to_bytes(8, "big") + signature).decode()
+    line = f"\u2014 {key.name} {value}\n".encode()
+    files = {**case.files, name + ".cosigned": case.files[name] + line}
+    return reseal(files, case.signer, case.authority), key
+
+
+def test_a_witness_that_was_named_and_saw_the_log_makes_it_witnessed(world: World, tmp_path: Path) -> None:
+    case, _, trust = world
+    files, key = cosigned(case, Ed25519PrivateKey.from_private_bytes(b"w" * 32))
+    result = verify(str(packed(files, tmp_path)), Trust(trust.keys, trust.roots, (key,)))
+    assert (result.code, result.verdict) == (ANCHORED, "WITNESSED")
+
+
+def test_a_log_that_the_named_witness_did_not_see_is_not_taken(world: World, tmp_path: Path) -> None:
+    case, bundle, trust = world
+    _, key = cosigned(case, Ed25519PrivateKey.from_private_bytes(b"w" * 32))
+    demanding = Trust(trust.keys, trust.roots, (key,))
+    assert verify(str(bundle.path), demanding).code == UNANCHORED
+    files, _ = cosigned(case, Ed25519PrivateKey.from_private_bytes(b"x" * 32))
+    assert verify(str(packed(files, tmp_path)), demanding).code == UNANCHORED
+
+
+def test_a_witness_s_line_that_was_altered_is_refused(world: World, tmp_path: Path) -> None:
+    case, _, trust = world
+    files, key = cosigned(case, Ed25519PrivateKey.from_private_bytes(b"w" * 32))
+    name = next(name for name in files if name.endswith(".cosigned"))
+    head, _, value = files[name].rstrip(b"\n").rpartition(b" ")
+    raw = bytearray(base64.b64decode(value))
+    raw[9] ^= 1  # its time
+    files[name] = head + b" " + base64.b64encode(raw) + b"\n"
+    result = verify(str(packed(reseal(files, case.signer), tmp_path)), Trust(trust.keys, trust.roots, (key,)))
+    assert (result.code, result.failed) == (INVALID, "C3")
+
+
+def test_not_provable_a_second_tree_that_the_holder_of_the_witness_s_key_cosigned(world: World, tmp_path: Path) -> None:
+    rebuilt(world, tmp_path, leave_out=40)
+    other = Case(unpacked(tmp_path / "bundle.zip"), *world[0].insider)
+    files, key = cosigned(other, Ed25519PrivateKey.from_private_bytes(b"w" * 32))
+    result = verify(str(packed(files, tmp_path)), Trust(world[2].keys, world[2].roots, (key,)))
+    assert result.verdict == "WITNESSED"
+    assert b"Who has the witness's key too, hides it" in b" ".join(world[0].files["README.txt"].split())
 
 
 # What no verifier of one bundle can catch; the README of every bundle says so.

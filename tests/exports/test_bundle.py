@@ -1,8 +1,7 @@
-"""What a bundle holds and what it keeps to itself; and that strangers' tools agree with it."""
+"""What a bundle holds and what it keeps to itself; what its report says; and the commands around it."""
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -10,130 +9,118 @@ from pathlib import Path
 
 import pytest
 from building import BLOCKED, FINE, OBSERVED, REFUSED, SERVED, facts, open_log
-from bundling import HOSTILE, bundled, scene, unpacked
+from bundling import HOSTILE, brought, bundled, exported, scene, unpacked
 from click.testing import CliRunner
-from scrapeguard.evidence.signing import public_pem, signer
 
 from scrapeguard.cli import main
+from scrapeguard.evidence import verify as verifying
 from scrapeguard.evidence.incidents import incident, incidents
 from scrapeguard.evidence.reading import segments
-from scrapeguard.evidence.verify import INCOMPLETE, VERIFIED, load_key, verify
-from scrapeguard.exports.bundle import export
+from scrapeguard.evidence.verify import INCOMPLETE, UNANCHORED, verify
+from scrapeguard.exports import chinese, english
+from scrapeguard.exports.bundle import Bundle
 from scrapeguard.exports.words import lasting, moment, shown, size
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("bundle")
-    bundled(place)
-    return place
+def made(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return bundled(tmp_path_factory.mktemp("bundle"))
 
 
-def test_the_same_log_gives_the_same_bundle(folder: Path) -> None:
-    (found,) = incidents(folder / "evidence")
-    again = export(folder / "evidence", found, folder / "again.zip", 30)
-    assert again.path.read_bytes() == (folder / "bundle.zip").read_bytes()
-    assert not list(folder.glob(".bundle-*"))
+@pytest.fixture(scope="module")
+def folder(made: Bundle) -> Path:
+    return made.path.parent
 
 
 def test_records_are_the_lines_of_the_log_byte_for_byte(folder: Path) -> None:
     files = unpacked(folder / "bundle.zip")
-    log = segments(folder / "evidence")[0].read_bytes().splitlines()
+    log = {line for path in segments(folder / "evidence") for line in path.read_bytes().splitlines()}
     (name,) = [name for name in files if name.endswith("records.jsonl")]
-    assert set(files[name].splitlines()) <= set(log)
-    assert len(files[name].splitlines()) == 374 + 4  # start, config.activated, notice.published, close
+    assert set(files[name].splitlines()) <= log
+    kinds = [json.loads(line)["k"] for line in files[name].splitlines()]
+    assert kinds.count("request") == 374
+    assert {"start", "config.activated", "notice.published", "window.close"} <= set(kinds)
 
 
 def test_nobody_else_is_in_it(folder: Path) -> None:
     assert not [name for name, data in unpacked(folder / "bundle.zip").items() if b"198.51.100" in data]
 
 
-def test_the_private_key_is_not_in_it_and_readable_by_its_owner_only(folder: Path) -> None:
-    path = folder / "evidence" / "bundle.key"
-    secret = path.read_bytes().splitlines()[1]
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert secret not in (folder / "bundle.zip").read_bytes()
+def test_no_private_key_is_in_it(folder: Path) -> None:
+    whole = (folder / "bundle.zip").read_bytes()
+    for path in (folder / "evidence/keys/log.key", folder / "evidence/keys/vault.key"):
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert path.read_bytes().splitlines()[-2 if b"BEGIN" in path.read_bytes() else 0] not in whole
 
 
-def test_strangers_tools_agree(folder: Path, tmp_path: Path) -> None:
-    shutil.unpack_archive(folder / "bundle.zip", tmp_path)
-    sums = subprocess.run(
-        ["sha256sum", "-c", "--strict", "sha256sums.txt"], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert sums.returncode == 0, sums.stderr
-    command = re.search(r"openssl pkeyutl .*?manifest\.sig", (tmp_path / "README.txt").read_text(), re.DOTALL)
-    assert command is not None
-    words = command[0].replace("\\\n", " ").split()
-    signed = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
-    assert "Signature Verified Successfully" in signed.stdout
-    (tmp_path / "manifest.json").write_bytes((tmp_path / "manifest.json").read_bytes() + b" ")
-    assert subprocess.run(words, cwd=tmp_path, capture_output=True).returncode != 0
+def test_the_verifier_runs_alone_as_one_file(made: Bundle, tmp_path: Path) -> None:
+    alone = tmp_path / "verify.py"
+    alone.write_bytes(unpacked(made.path)["verify.py"])
+    command = [sys.executable, "-I", str(alone), str(made.path)]
+    done = subprocess.run([*command, "--key", made.key, "--json"], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == UNANCHORED, done.stderr
+    assert json.loads(done.stdout)["verdict"] == "CONSISTENT-UNANCHORED"
+    done = subprocess.run([*command, "--key", "nonsense"], capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
 
 
-def test_the_readmes_recipe_for_one_record_works(folder: Path, tmp_path: Path) -> None:
-    shutil.unpack_archive(folder / "bundle.zip", tmp_path)
-    (log,) = (tmp_path / "log").iterdir()
-    recipe = "sed -n 9p records.jsonl | tr -d '\\n' | sha256sum"
-    told = subprocess.run(["sh", "-c", recipe], cwd=log, capture_output=True, text=True, check=True).stdout.split()[0]
-    record = json.loads((log / "records.jsonl").read_bytes().splitlines()[8])
-    chain = (log / "chain.txt").read_text().splitlines()
-    assert chain[record["seq"]] == f"{record['seq']} {told}"
-    assert chain[record["seq"] - 1] == f"{record['seq'] - 1} {record['prev']}"
-
-
-def test_the_verifier_runs_on_its_own(folder: Path) -> None:
-    key = signer(folder / "evidence")
-    (folder / "key.pem").write_bytes(public_pem(key))
-    command = [sys.executable, "-m", "scrapeguard.evidence.verify", str(folder / "bundle.zip"), str(folder / "key.pem")]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == VERIFIED
-    assert done.stdout.splitlines()[-1] == "VERIFIED"
-    assert subprocess.run(command[:-1], capture_output=True).returncode == 3
+def test_an_unpacked_folder_is_checked_like_the_zip(made: Bundle, tmp_path: Path) -> None:
+    for name, data in unpacked(made.path).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    assert verify(str(tmp_path), brought(made)).code == UNANCHORED
+    (tmp_path / "data/more").symlink_to("/etc/passwd")
+    assert verify(str(tmp_path), brought(made)).failed == "C1"
 
 
 def test_an_incident_over_several_segments_is_one_bundle_that_verifies(tmp_path: Path) -> None:
     logs = [open_log(tmp_path / "evidence", max_segment_mb=1) for _ in range(2)]
-    for number in range(3000):
+    for number in range(1500):
         logs[number % 2].request(facts(number / 100, f"/item/{number}"), FINE, SERVED)
         logs[number % 2].request(facts(number / 100, f"/item/{number}", "203.0.113.5"), FINE, SERVED)
     logs[0].request(facts(31), BLOCKED, REFUSED)  # exported while both still write
-    (found,) = incidents(tmp_path / "evidence")
-    bundle = export(tmp_path / "evidence", found, tmp_path / "bundle.zip", 30)
-    result = verify(str(bundle.path), load_key(bundle.key))
+    bundle = exported(tmp_path)
+    result = verify(str(bundle.path), brought(bundle))
     for log in logs:
         log.close()
-    assert result.code == VERIFIED, result
-    assert len([name for name in unpacked(bundle.path) if name.endswith("chain.txt")]) == len(
-        segments(tmp_path / "evidence")
-    )
+    assert result.code == UNANCHORED, result
     assert len(segments(tmp_path / "evidence")) >= 4
 
 
+def test_a_second_export_after_more_requests_verifies_too(tmp_path: Path) -> None:
+    scene(tmp_path / "evidence")
+    first = exported(tmp_path)
+    assert verify(str(first.path), brought(first)).code == UNANCHORED
+    log = open_log(tmp_path / "evidence")
+    log.request(facts(0, address="203.0.113.5"), FINE, SERVED)
+    log.close()
+    second = exported(tmp_path)
+    result = verify(str(second.path), brought(second))
+    assert result.code == UNANCHORED, result
+    assert second.key == first.key
+
+
 def test_what_another_process_lost_at_that_time_makes_it_incomplete(tmp_path: Path) -> None:
-    place = tmp_path / "evidence"
-    scene(place)
-    busy = open_log(place)
+    scene(tmp_path / "evidence")
+    busy = open_log(tmp_path / "evidence")
     busy.request(facts(10, address="203.0.113.5"), FINE, SERVED)
     busy.event("gap", {"count": 3, "error": "ENOSPC", "first": 1, "last": 2, "unsynced": 0})
     busy.close()
-    (found,) = incidents(place)
-    bundle = export(place, found, tmp_path / "bundle.zip", 30)
-    result = verify(str(bundle.path), load_key(bundle.key))
+    bundle = exported(tmp_path)
+    result = verify(str(bundle.path), brought(bundle))
     assert result.code == INCOMPLETE
-    assert result.gaps[0].startswith("3 records could not be written (ENOSPC)")
+    assert result.missing[0].startswith("3 records could not be written (ENOSPC)")
 
 
 def test_a_torn_end_is_told_even_when_a_later_process_described_it(tmp_path: Path) -> None:
-    place = tmp_path / "evidence"
-    scene(place)
-    (path,) = segments(place)
-    path.write_bytes(path.read_bytes()[:-100])
-    open_log(place).close()
-    (found,) = incidents(place)
-    bundle = export(place, found, tmp_path / "bundle.zip", 30)
-    result = verify(str(bundle.path), load_key(bundle.key))
-    assert result.code == INCOMPLETE
-    assert path.name in result.gaps[0]
+    scene(tmp_path / "evidence")
+    (path,) = segments(tmp_path / "evidence")
+    path.write_bytes(path.read_bytes()[:-30])
+    open_log(tmp_path / "evidence").close()
+    bundle = exported(tmp_path)
+    result = verify(str(bundle.path), brought(bundle))
+    assert result.code == INCOMPLETE, result
+    assert path.name in " ".join(result.missing)
 
 
 # The report.
@@ -163,15 +150,16 @@ class Reader(HTMLParser):
         self.text += data
 
 
-def read(folder: Path) -> tuple[str, Reader]:
-    html = unpacked(folder / "bundle.zip")["analysis/report.html"].decode()
+def read(folder: Path, language: str = "en") -> tuple[str, Reader]:
+    html = unpacked(folder / "bundle.zip")[f"data/analysis/report.{language}.html"].decode()
     reader = Reader()
     reader.feed(html)
     return html, reader
 
 
-def test_the_report_fetches_nothing_and_runs_nothing(folder: Path) -> None:
-    html, reader = read(folder)
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_report_fetches_nothing_and_runs_nothing(folder: Path, language: str) -> None:
+    html, reader = read(folder, language)
     assert not reader.tags & {
         "script",
         "link",
@@ -192,32 +180,56 @@ def test_the_report_fetches_nothing_and_runs_nothing(folder: Path) -> None:
     assert "://" not in html
 
 
-def test_the_report_is_whole_and_escapes_what_came_from_outside(folder: Path) -> None:
-    html, reader = read(folder)
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_report_is_whole_and_escapes_what_came_from_outside(folder: Path, language: str) -> None:
+    html, reader = read(folder, language)
     assert reader.open == []
     assert "<script" not in html
     assert "<script>alert(1)</script>\\x1b[31m\\u202e\\udcff\\x00'\"&" in reader.text
     assert not set(HOSTILE) & set(html) & {"\x1b", "\u202e", "\udcff", "\x00"}
 
 
-def test_the_report_answers_the_five_questions_and_says_what_is_not_proved(folder: Path) -> None:
+def test_the_report_answers_the_questions_and_says_what_is_not_proved(folder: Path) -> None:
     _, reader = read(folder)
-    for heading in (
-        "1. What was forbidden", "2. How it was protected", "3. What they were told", "4. How they came back",
-        "5. How much was taken", "6. What this does not prove",
-    ):  # fmt: skip
+    for heading in [english.SAID[str(number)] for number in range(1, 10)]:
         assert heading in reader.text
     assert "302 different objects in 302 answers" in reader.text
     assert "After the first measure 292 requests followed" in reader.text
     assert "User-agent: *\nDisallow: /private" in reader.text
+    assert reader.text.count("Rests on: ") == 6
+
+
+def test_both_languages_say_the_same_things(folder: Path) -> None:
+    assert english.SAID.keys() == chinese.SAID.keys()
+    assert english.ELEMENTS.keys() == chinese.ELEMENTS.keys() == set("abcdefghij")
+    assert len(english.NOTHING_PROVED) == len(chinese.NOTHING_PROVED)
+    assert len(english.ASSUMPTIONS) == len(chinese.ASSUMPTIONS)
+    for name, text in english.SAID.items():
+        assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", chinese.SAID[name])), name
+    _, reader = read(folder, "zh")
+    assert "302 次答复中取得 302 个不同对象" in reader.text
+
+
+def test_the_ten_elements_say_what_is_there_and_what_is_missing(folder: Path) -> None:
+    html, reader = read(folder)
+    assert html.count('<b class="there">') + html.count('<b class="partly">') + html.count('<b class="missing">') == 10
+    assert "g. Use elsewhere" in reader.text
+
+
+def test_a_licence_s_price_and_the_assumptions_are_printed(folder: Path, tmp_path: Path) -> None:
+    (found,) = incidents(folder / "evidence")
+    words = ("export", found.found.id, "-e", str(folder / "evidence"), "--out", str(tmp_path / "bundle.zip"))
+    assert run(*words, "--licence-price", "0.05 EUR")[0] == 0
+    _, reader = read(tmp_path)
+    assert "302 objects at 0.05 EUR each would have cost 15.10 EUR" in reader.text
+    assert "not CPU time" in reader.text
 
 
 def test_observe_mode_is_not_called_protection(tmp_path: Path) -> None:
     log = open_log(tmp_path / "evidence")
     log.request(facts(), OBSERVED, SERVED)
     log.close()
-    (found,) = incidents(tmp_path / "evidence")
-    export(tmp_path / "evidence", found, tmp_path / "bundle.zip", 30)
+    exported(tmp_path)
     _, reader = read(tmp_path)
     assert "Observation is not a protective measure" in reader.text
     assert "No measure was imposed" in reader.text
@@ -274,20 +286,20 @@ def test_the_commands_lead_from_a_log_to_a_verified_bundle(folder: Path, tmp_pat
     bundle = json.loads(output)
     assert (code, bundle["path"]) == (0, out)
     code, output = run("verify", out, "--key", bundle["key"], "--json")
-    assert (code, json.loads(output)["verdict"]) == (0, "VERIFIED")
+    assert (code, json.loads(output)["verdict"]) == (3, "CONSISTENT-UNANCHORED")
     code, output = run("verify", out)
     assert code == 3
-    assert "CONSISTENT, UNANCHORED" in output
+    assert output.endswith("CONSISTENT-UNANCHORED\n")
 
 
-def test_verify_names_the_step_the_file_and_the_line(folder: Path, tmp_path: Path) -> None:
+def test_verify_names_the_check_the_file_and_what_is_wrong(folder: Path, tmp_path: Path) -> None:
     data = (folder / "bundle.zip").read_bytes()
     place = data.index(b'"status":200')
     changed = tmp_path / "changed.zip"
     changed.write_bytes(data[: place + 9] + b"3" + data[place + 10 :])
     code, output = run("verify", str(changed))
-    assert code == 1
-    assert "FAILED log/" in output
+    assert code == verifying.INVALID
+    assert "FAILED data/log/" in output
     assert output.endswith("INVALID\n")
 
 
@@ -296,7 +308,7 @@ def test_verify_names_the_step_the_file_and_the_line(folder: Path, tmp_path: Pat
     [
         (("incidents", "nowhere"), "nowhere holds no evidence"),
         (("show", "abc", "-e", "nowhere"), "nowhere holds no evidence"),
-        (("verify", "nothing.zip", "--key", "zz"), "--key cannot be used"),
+        (("verify", "nothing.zip", "--key", "zz"), "What you brought along cannot be used"),
         (("verify", "nothing.zip"), "No such file"),
     ],
 )

@@ -121,12 +121,12 @@ def a_visitor_who_leaves_is_still_on_record(served: Served) -> None:
 def everything_is_on_record(served: Served) -> None:
     records = served.records()
     requests = [record for record in records if record["k"] == "request"]
-    paths = [record["who"]["path"] for record in requests]
+    paths = [record["opened"]["request"]["path"] for record in requests]
     assert paths.count("/page") == 29
     assert paths.count("/shop/page") == 1
     assert paths.count("/robots.txt") == 2
     assert sum(record["what"]["status"] == 429 for record in requests) == 5
-    complete = {record["who"]["path"]: record["what"]["complete"] for record in requests}
+    complete = {record["opened"]["request"]["path"]: record["what"]["complete"] for record in requests}
     assert complete["/forever"] is False
     assert complete["/page"] is complete["/stream"] is True
     assert [record["k"] for record in records].count("close") == 1

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from scrapeguard.errors import EvidenceError
-from scrapeguard.evidence.canonical import canonical
 from scrapeguard.evidence.cases import Cases, Disclosures
 from scrapeguard.evidence.vault import KEY, Vault
 
@@ -49,7 +48,7 @@ class Openings:
             return
         commitments = record["sd"]
         for opening in self._unsealed(record["win"][:10], raw, sealed):
-            text = canonical(opening)
+            text = json.dumps(opening, sort_keys=True, separators=(",", ":"))  # canonical, or the digest tells
             if commitments.get(opening[1]) == sha256(text.encode()).hexdigest():
                 yield opening, text
 

@@ -27,6 +27,7 @@ from scrapeguard.model import Client, Facts, Identity, Outcome, Rung, Signal, Ve
 VERSION = 1
 ZERO = "0" * 64  # `prev` of the first line
 LONGEST = 65_535  # bytes of a line: the largest leaf a tiled log takes
+ROOM = LONGEST - 1_000  # for what is canonical already
 WIDTHS = (1024, 96)  # characters kept of each string; the second when the first makes too long a line
 
 Group = tuple[str, str]  # name, canonical value
@@ -59,7 +60,7 @@ def request(
     for width in WIDTHS:
         what = _what(facts, verdict, outcome, force, source, imported, width)
         groups = _groups(facts, verdict, width)
-        if len(what) + sum([len(value) for _, value in groups]) < LONGEST - 1000:
+        if len(what) + sum([len(value) for _, value in groups]) < ROOM:
             break
     return what, groups
 
@@ -144,7 +145,9 @@ def _client(client: Client) -> str:
 
 def _wanted(facts: Facts, verdict: Verdict, width: int) -> str:
     forbidden, referer = facts.forbidden, facts.referer
-    path, asked = redact.query(facts.path[:width]), redact.query(facts.query[:width])
+    path, asked = facts.path[:width], facts.query[:width]
+    if "=" in path or "=" in asked:
+        path, asked = redact.query(path), redact.query(asked)
     if facts.object == facts.path:
         wanted = path
     elif facts.object == f"{facts.path}?{facts.query}":

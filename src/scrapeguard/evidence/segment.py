@@ -24,7 +24,7 @@ from scrapeguard.evidence.hour import Hour
 
 FOLDER = "records"
 BOOT = Path("/proc/sys/kernel/random/boot_id")
-MOST_SUBJECTS = 50_000  # counted one by one in an hour; with more, the next segment begins: some 15 MB of memory
+MOST_SUBJECTS = 10_000  # counted one by one in an hour; with more, the next segment begins: some 3 MB of memory
 
 
 class Segment:
@@ -63,9 +63,9 @@ class Segment:
         sd, openings, nonce = self._committer.commit(groups)
         mono = time.monotonic_ns() // 1000
         line = record.request_line(mono, n, self.prev, sd, self.seq, sub, time_us, what, hour.name)
-        sha = sha256(line)
-        self._write(b"%b\n~%b\n" % (line, hour.key.seal(openings, sha.digest(), nonce)))
-        self.prev = sha.hexdigest()
+        sha = sha256(line).digest()
+        self._write(b"%b\n~%b\n" % (line, hour.key.seal(openings, sha, nonce)))
+        self.prev = sha.hex()
         self._subjects[subject] = sub, n
 
     def _write(self, data: bytes) -> None:

@@ -28,7 +28,8 @@ from scrapeguard.evidence.tiles import Tiles, sync
 from scrapeguard.evidence.tree import EMPTY
 
 FOLDER = "log"
-CHUNK = 1 << 20  # bytes read of one file in one pass
+CHUNK = 1 << 20  # bytes read at a time
+PASS = 16 << 20  # bytes read of all files in one pass: much in one commit costs little, and memory is bounded
 SEALED = b"~"  # begins the line with the sealed openings of the record before it: it stays where it is
 
 
@@ -72,10 +73,16 @@ class Sequencer:
     def take(self) -> list[tuple[str, bytes]]:
         """The records that are new in the writers' files, with the writer, each file in its own order."""
         leaves: list[tuple[str, bytes]] = []
+        left = PASS
         for path in sorted((self.directory / segment.FOLDER).glob("*.jsonl")):
             position = self.positions.setdefault(path.name, Position())
-            if path.name not in self.broken and path.stat().st_size > position.offset:
+            ahead = position.offset
+            while path.name not in self.broken and left > 0 and path.stat().st_size > position.offset:
                 self._read(path, position, leaves)
+                left -= position.offset - ahead
+                if position.offset == ahead:
+                    break  # a torn line
+                ahead = position.offset
         return leaves
 
     def commit(self, leaves: Sequence[bytes], windows: Mapping[str, object] | None = None) -> Checkpoint:

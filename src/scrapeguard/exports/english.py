@@ -50,7 +50,7 @@ SAID = {
     "2_rests": "config.activated and data/configs/ (mode, limits); requests: what.signals (detector, seen, limit), "
     "what.verdict (rung, mode, score)",
     "3": "3. What they knew",
-    "asked": "robots.txt was asked for {count} times, first at {time}.",
+    "asked": "Requests for robots.txt: {count}, the first at {time}.",
     "not_asked": "robots.txt was never asked for during this time.",
     "told": "{count} answers refused the request and said why, each with a reference.",
     "not_told": "No request was refused.",
@@ -138,7 +138,7 @@ ELEMENTS = {  # (name, what is here, what is missing or has to come from elsewhe
           "is protected; that terms were accepted."),
     "b": ("Measures existed and worked", "Settings in force, mode, {placed} measures imposed.", "A test at the time that "
           "a scraper was stopped and a person was not; the false-alarm rate."),
-    "c": ("They knew", "robots.txt asked for {robots} times; {refused} refusals with reason.", "A letter (cease and "
+    "c": ("They knew", "{robots} requests for robots.txt; {refused} refusals with reason.", "A letter (cease and "
           "desist) and its receipt."),
     "d": ("They evaded", "{returned} requests after the first measure, {agents} agents.", "That other addresses are the "
           "same actor; this bundle follows one address."),
