@@ -20,6 +20,7 @@ from scrapeguard.cli.proxy import proxy
 from scrapeguard.cli.replay import replay
 from scrapeguard.cli.robots import robots
 from scrapeguard.cli.selftest import selftest
+from scrapeguard.cli.watch import watch
 from scrapeguard.errors import ScrapeGuardError
 from scrapeguard.version import __version__
 
@@ -28,6 +29,7 @@ COMMANDS: tuple[click.Command, ...] = (
     replay,
     proxy,
     auth,
+    watch,
     incidents,
     show,
     explain,

@@ -86,9 +86,13 @@ def drive(work: Coroutine[Any, Any, T]) -> T:
 
 
 class Replay:
-    """Reads logs and judges what is in them. `evidence` is an absolute path, or "" for none. Raises ConfigError."""
+    """Reads logs and judges what is in them. `evidence` is an absolute path, or "" for none. Raises ConfigError.
 
-    def __init__(self, config: Config, evidence: str = "") -> None:
+    A `live` one records what it is given to `take` as it comes, not as lines of a file that has a digest.
+    """
+
+    def __init__(self, config: Config, evidence: str = "", live: bool = False) -> None:
+        self._live = live
         self.parts = building.build(offline(config, evidence))
         known = self.parts.config.known()
         storing, recording = known["store"], known["evidence"]
@@ -168,6 +172,8 @@ class Replay:
             verdict = drive(judge(facts))
         if sha256 is not None:
             parts.evidence.request(facts, as_it_was(verdict), outcome, (sha256, entry.line))
+        elif self._live:
+            parts.evidence.request(facts, as_it_was(verdict), outcome)
         if verdict.rung is Rung.ALLOW and judge.panel.wants(facts, outcome):
             drive(judge.note(facts, outcome))
         self.clients.note(facts, verdict, outcome)

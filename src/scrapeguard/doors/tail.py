@@ -1,0 +1,116 @@
+"""Lines of an access log as they come: from a file that is rotated, from standard input, or as syslog datagrams."""
+
+import io
+import os
+import re
+import select
+import socket
+import time
+from collections.abc import Generator
+from pathlib import Path
+
+from scrapeguard.errors import InputError
+
+PAUSE = 0.2  # seconds between two looks at what may have come
+CHUNK = 1 << 18  # bytes taken at a time
+LONGEST = 65_536  # bytes of a line
+MOST = 1000  # datagrams taken at a time
+OLD_HEAD = rb"[A-Z][a-z]{2} [ \d]\d [\d:]{8} [^:]{0,80}: "  # RFC 3164, as nginx writes it
+NEW_HEAD = rb"\d (?:[^ ]{1,255} ){5}(?:-|\[[^\]]{0,1000}\]) "  # RFC 5424
+SYSLOG = re.compile(rb"\A<\d{1,3}>(?:%b|%b)" % (NEW_HEAD, OLD_HEAD))
+
+Batches = Generator[
+    list[str], None, None
+]  # each is what has come; empty when nothing has, so that the caller can look at the time
+
+
+class Splitter:
+    """Pieces of bytes in, whole lines out; a byte a character. A line that is too long is left out."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._skipping = False
+
+    def lines(self, chunk: bytes) -> list[str]:
+        *pieces, self._rest = (self._rest + chunk).split(b"\n")
+        if pieces and self._skipping:
+            del pieces[0]
+            self._skipping = False
+        if len(self._rest) > LONGEST:
+            self._rest, self._skipping = b"", True
+        return [piece.rstrip(b"\r").decode("latin-1") for piece in pieces if len(piece) <= LONGEST]
+
+
+def follow(path: Path, from_start: bool = False) -> Batches:
+    """What is appended to a file, for ever: also when it is renamed and made anew, or cut to nothing (copytruncate).
+
+    A line that is copied away and cut off between two looks is lost, as it is to everybody who reads such a file.
+    Raises InputError for a file that is not there at first.
+    """
+    try:
+        file = path.open("rb", buffering=0)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}).", "Name an access log.") from error
+    if not from_start:
+        file.seek(0, os.SEEK_END)
+    split = Splitter()
+    try:
+        while True:
+            if chunk := file.read(CHUNK):
+                yield split.lines(chunk)
+                continue
+            yield []
+            other = _instead(path, file)
+            if other is None:
+                time.sleep(PAUSE)
+            elif chunk := file.read(CHUNK):  # written after the look that found nothing
+                other.close()
+                yield split.lines(chunk)
+            else:
+                file.close()
+                file, split = other, Splitter()
+    finally:
+        file.close()
+
+
+def _instead(path: Path, file: io.FileIO) -> io.FileIO | None:
+    """What is to be read instead of an open file: another that has its name now, or itself from its start if cut."""
+    try:
+        other = path.open("rb", buffering=0)
+    except OSError:  # between its renaming and its making
+        return None
+    here, there = os.fstat(file.fileno()), os.fstat(other.fileno())
+    same = (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
+    if same and here.st_size >= file.tell():
+        other.close()
+        return None
+    return other
+
+
+def piped(handle: int) -> Batches:
+    """What comes through a pipe, until its end."""
+    split = Splitter()
+    while True:
+        if not select.select([handle], [], [], PAUSE)[0]:
+            yield []
+            continue
+        chunk = os.read(handle, CHUNK)
+        if not chunk:
+            yield split.lines(b"\n")
+            return
+        yield split.lines(chunk)
+
+
+def datagrams(bound: socket.socket) -> Batches:
+    """The messages of syslog datagrams (RFC 3164 or 5424), for ever: one line each, without what syslog puts before."""
+    bound.setblocking(False)
+    while True:
+        select.select([bound], [], [], PAUSE)
+        lines: list[str] = []
+        try:
+            while len(lines) < MOST:
+                data = bound.recv(LONGEST)
+                lines.append(SYSLOG.sub(b"", data, count=1).rstrip(b"\r\n\0").decode("latin-1"))
+        except BlockingIOError:
+            pass
+        yield lines

@@ -1,0 +1,89 @@
+"""Watch: an access log judged while it is written, by the same judge; what follows is published for proxies to load."""
+
+import logging
+import time
+from collections.abc import Sequence
+
+from scrapeguard.config import Config, lookup
+from scrapeguard.doors.formats import FORMATS, guess
+from scrapeguard.doors.replay import Replay
+from scrapeguard.errors import FormatError, InputError
+from scrapeguard.exports.decisions import Ban, Publication
+from scrapeguard.facts import address as addresses
+from scrapeguard.model import Rung, Verdict
+
+log = logging.getLogger("scrapeguard.watch")
+
+EVERY = 1_000_000  # microseconds between two publications: a proxy that reloads is busy
+MOST = 100_000  # addresses that are published
+
+
+class Watch:
+    """Takes lines, keeps who is on a rung, and publishes it; nobody where guard.mode is observe. Raises ConfigError."""
+
+    def __init__(
+        self, config: Config, publications: Sequence[Publication], form: str | None, evidence: str = ""
+    ) -> None:
+        self.replay = Replay(config, evidence, live=bool(evidence))
+        self._imposes = lookup(config.tables, "guard", config.source).get("mode", "enforce") == "enforce"
+        self.lines = self.rejected = 0
+        self._publications = publications
+        self._form = form
+        self._bans: dict[str, Ban] = {}
+        self._published = 0
+
+    def take(self, lines: Sequence[str]) -> None:
+        """Judge what has come. Lines that cannot be read are counted, and nothing more."""
+        if not lines:
+            return
+        self._form = self._form or guess(lines)
+        if self._form is None:
+            self.rejected += len(lines)
+            self.lines += len(lines)
+            return
+        parse = FORMATS[self._form]
+        for line in lines:
+            self.lines += 1
+            try:
+                entry = parse(line, self.lines)
+            except FormatError:
+                self.rejected += 1
+                continue
+            verdict = self.replay.take(entry)
+            if self._imposes and verdict is not None and verdict.rung is not Rung.ALLOW:
+                self._ban(entry.address, verdict, entry.time)
+
+    def tick(self, now: int) -> int:
+        """Lift what has ended by `now` (microseconds since 1970) and publish what has changed; how many files did."""
+        if now - self._published < EVERY:
+            return 0
+        self._published = now
+        self._bans = {key: ban for key, ban in self._bans.items() if ban.until > now}
+        changed = 0
+        for publication in self._publications:
+            try:
+                changed += publication.publish(self._bans.values(), now)
+            except InputError as error:
+                log.error("%s", error)
+        return changed
+
+    def close(self, now: int) -> None:
+        """Publish what has come since, and finish the evidence. Raises EvidenceError."""
+        self._published = 0
+        self.tick(now)
+        self.replay.close()
+
+    def _ban(self, text: str, verdict: Verdict, now: int) -> None:
+        address = addresses.parse(text)
+        if address is None or not verdict.seconds:  # a name, or what the configuration denies for ever anyway
+            return
+        key, _ = addresses.keys(address)
+        before = self._bans.get(key)
+        if before is not None and before.rung >= verdict.rung and verdict.cause == "standing":
+            return  # it still lasts
+        if before is not None or len(self._bans) < MOST:
+            self._bans[key] = Ban(key, verdict.rung, now + verdict.seconds * 1_000_000)
+
+
+def now() -> int:
+    return time.time_ns() // 1000
