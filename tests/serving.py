@@ -83,10 +83,9 @@ class Served:
         return {path.name for path in (self.folder / "marks").iterdir()}
 
     def records(self) -> list[dict[str, Any]]:
-        """Every evidence record so far; each line must be one JSON object."""
-        lines = [
-            line for path in (self.folder / "evidence").rglob("*.jsonl") for line in path.read_bytes().splitlines()
-        ]
+        """Every evidence record so far; each line must be one JSON object. One that has no end is being written."""
+        files = (self.folder / "evidence").rglob("*.jsonl")
+        lines = [line for path in files for line in path.read_bytes().split(b"\n")[:-1]]
         return [json.loads(line) for line in lines if not line.startswith(b"~")]
 
     def stop(self) -> int:
