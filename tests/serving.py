@@ -84,7 +84,7 @@ class Served:
         return {path.name for path in (self.folder / "marks").iterdir()}
 
     def records(self) -> list[dict[str, Any]]:
-        """Every evidence record so far; each line must be one JSON object."""
+        """Every evidence record so far; one that has no end is still being written and left out."""
         return opened.records(self.folder / "evidence")
 
     def stop(self) -> int:
