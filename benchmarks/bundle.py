@@ -1,4 +1,4 @@
-"""How long a large incident takes to export and to verify, and how much memory: `python benchmarks/bundle.py [RECORDS]`.
+"""How long a large incident takes to export and to verify, and how much memory: `python benchmarks/bundle.py [N]`.
 
 Each step runs in a process of its own, so that its peak memory is its own. The log is written in a temporary folder.
 """
@@ -14,11 +14,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from building import BLOCKED, FINE, REFUSED, SERVED, SECOND, START, facts, open_log  # noqa: E402
+from building import BLOCKED, FINE, REFUSED, SECOND, SERVED, START, facts, open_log
 
-from scrapeguard.evidence.incidents import incidents  # noqa: E402
-from scrapeguard.evidence.verify import trust, verify  # noqa: E402
-from scrapeguard.exports.bundle import export  # noqa: E402
+from scrapeguard.evidence.incidents import incidents
+from scrapeguard.evidence.verify import trust, verify
+from scrapeguard.exports.bundle import export
 
 LIMITS = {"export": 20.0, "verify": 10.0}  # seconds for 100,000 records
 

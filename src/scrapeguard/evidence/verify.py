@@ -792,7 +792,8 @@ class Audit:
 
     def _opened(self, log: Log, index: int, commitments: dict[str, str]) -> dict[str, Any]:
         """The disclosures of a record, each under the commitment that the record holds."""
-        name, opened = log.folder + "disclosures.txt", {}
+        name = log.folder + "disclosures.txt"
+        opened: dict[str, Any] = {}
         if self._shard != log.shard:
             self._shard, self._openings = log.shard, openings(log)
             self._next = next(self._openings)
