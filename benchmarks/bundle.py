@@ -1,4 +1,4 @@
-"""How long a large incident takes to export and verify, in what memory: `python benchmarks/bundle.py [RECORDS]`.
+"""How long a large incident takes to export and to verify, and how much memory: `python benchmarks/bundle.py [N]`.
 
 Each step runs in a process of its own, so that its peak memory is its own. The log is written in a temporary folder.
 """

@@ -8,7 +8,7 @@ from typing import Any
 
 from scrapeguard.errors import EvidenceError
 from scrapeguard.evidence.cases import Cases, Disclosures
-from scrapeguard.evidence.vault import KEY, Vault
+from scrapeguard.evidence.vault import KEY, DayKey, Vault
 
 Groups = dict[str, dict[str, Any]]  # "client" -> {"address": …}
 
@@ -19,6 +19,7 @@ class Openings:
     def __init__(self, directory: Path) -> None:
         self.vault = Vault(directory)
         self.cases = Cases(self.vault)
+        self._days: dict[str, DayKey | None] = {}
         self.locked = not (directory / KEY).exists()  # no vault key: nothing opens, and nothing is made
 
     def groups(self, record: dict[str, Any], raw: bytes, sealed: bytes) -> Groups:
@@ -53,7 +54,9 @@ class Openings:
                 yield opening, text
 
     def _unsealed(self, day: str, raw: bytes, sealed: bytes) -> Disclosures:
-        key = self.vault.past(day) if sealed else None
+        if day not in self._days:  # to look for its file costs more than to open with it
+            self._days[day] = self.vault.past(day)
+        key = self._days[day] if sealed else None
         if key is not None:
             try:
                 opened: Disclosures = json.loads(key.open(sealed, sha256(raw).digest()))

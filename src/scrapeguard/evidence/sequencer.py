@@ -29,7 +29,7 @@ from scrapeguard.evidence.tree import EMPTY
 
 FOLDER = "log"
 CHUNK = 1 << 20  # bytes read at a time
-PASS = 16 << 20  # bytes read of all files in one pass: much in one commit costs little, and memory is bounded
+PASS = 4 << 20  # bytes read of all files in one pass: much in one commit costs little, and memory is bounded
 SEALED = b"~"  # begins the line with the sealed openings of the record before it: it stays where it is
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 ENTRIES = 1_000  # subjects in one record
-CROWDED = 200_000  # subjects of an hour after which it is closed for what there is so far: some 80 MB of memory
+CROWDED = 10_000  # subjects of an hour after which it is closed for what there is so far: some 4 MB of memory
 Counts = dict[str, int]  # writer -> records of one subject
 
 
