@@ -45,6 +45,7 @@ $(VENV)-detection/.ready: benchmarks/detection/tools/requirements.txt
 	$(PYTHON) -m venv $(VENV)-detection
 	$(VENV)-detection/bin/python -m pip install --quiet --requirement $<
 	-npm install --silent --prefix $(VENV)-detection axios simplecrawler
+	-cd $(VENV)-detection && apt-get download crowdsec && dpkg -x crowdsec_*.deb crowdsec
 	touch $@
 
 soak: venv

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,16 +16,20 @@ from pathlib import Path
 import click
 
 from benchmarks.detection.cast import BROWSERS, DISGUISED, HERE, MACHINES, NAIVE, PEOPLE, Client
+from benchmarks.detection.crowdsec import replayed
 from benchmarks.detection.imagined import imagined
 from benchmarks.detection.ledger import Account, account, by_client
+from benchmarks.detection.peers import Found, free_port, judged, nginx
 from benchmarks.detection.picture import picture
+from benchmarks.detection.site import catalogue_site
 from benchmarks.detection.stage import Stage, guarded, serving
-from benchmarks.detection.table import table
+from benchmarks.detection.table import beside_us, table
 from scrapeguard.version import __version__
 
 ROOT = Path(__file__).parents[2]
 AT_ONCE = 3  # clients that play at the same time
 PEOPLE_SECONDS = 150
+HEAD_START = 20  # seconds that people are there before the rest
 
 
 class Troupe:
@@ -103,25 +107,52 @@ def window() -> Iterator[str]:
         screen.wait()
 
 
+def visit(troupe: Troupe, people: Sequence[str]) -> None:
+    """People, all at the same time, in one browser with a window."""
+    places = [f"{name}={troupe.place(name)}" for name in people]
+    with window() as display:
+        script = [str(troupe.tools / "bin/python"), str(HERE / "browse.py"), "people", *places]
+        fault = run(script, troupe.tools, PEOPLE_SECONDS, str(troupe.folder), DISPLAY=display)
+    if fault:
+        troupe.notes[people[0]] = fault
+
+
 def perform(troupe: Troupe, clients: Sequence[Client], people: Sequence[str]) -> None:
     """People first, so that the site is known to have assets; then everybody else, a few at a time."""
-    if people:
-        places = [f"{name}={troupe.place(name)}" for name in people]
-        with window() as display:
-            script = [str(troupe.tools / "bin/python"), str(HERE / "browse.py"), "people", *places]
-            fault = run(script, troupe.tools, PEOPLE_SECONDS, str(troupe.folder), DISPLAY=display)
-            if fault:
-                troupe.notes[people[0]] = fault
-    seats = [(client, troupe.place(client.name, client.addresses)) for client in clients]
     with ThreadPoolExecutor(AT_ONCE) as pool:
+        if people:
+            visiting = pool.submit(visit, troupe, people)
+            wait([visiting], HEAD_START)
+        seats = [(client, troupe.place(client.name, client.addresses)) for client in clients]
         list(pool.map(lambda seat: troupe.play(*seat), seats))
+
+
+def beside(tools: Path, clients: Sequence[Client], people: Sequence[str], kept: Path | None) -> list[Found]:
+    """The same clients once more, without the guard: what its peers would have made of them."""
+    with tempfile.TemporaryDirectory(prefix="peers-") as name, serving(catalogue_site()) as stage:
+        folder = Path(name)
+        folder.chmod(0o755)  # nginx writes as another user
+        with nginx(stage.port, folder) as port:
+            stage.port = port
+            troupe = Troupe(stage, tools, folder)
+            perform(troupe, clients, people)
+        if kept:
+            shutil.copy(folder / "combined.log", kept)
+            kept.with_suffix(".names.json").write_text(json.dumps(troupe.names, indent=1) + "\n")
+        found = judged(folder / "access.log", troupe.names)
+        if (tools / "crowdsec").is_dir():
+            home = folder / "crowdsec"
+            found += replayed(tools / "crowdsec", folder / "combined.log", troupe.names, home, free_port())
+        return found
 
 
 @click.command()
 @click.option("--tools", type=click.Path(path_type=Path), default=ROOT / ".venv-detection", show_default=True)
 @click.option("--only", help="only clients with this in their names, and nothing imagined")
+@click.option("--peers/--no-peers", default=True, help="play everybody once more without the guard, for its peers")
+@click.option("--log", type=click.Path(path_type=Path), help="keep the unguarded traffic as an access log")
 @click.option("--json", "result", type=click.Path(path_type=Path), default=ROOT / "benchmarks/results/detection.json")
-def main(tools: Path, only: str | None, result: Path) -> None:
+def main(tools: Path, only: str | None, peers: bool, log: Path | None, result: Path) -> None:
     """Play every client, print the table, and write the figures and the picture."""
     clients = [c for c in (*NAIVE, *DISGUISED, *BROWSERS, *MACHINES) if not only or only.lower() in c.name.lower()]
     people = [name for name in PEOPLE if not only or only.lower() in name]
@@ -140,11 +171,15 @@ def main(tools: Path, only: str | None, result: Path) -> None:
     if not only:
         accounts += imagined()
     click.echo(table(accounts))
+    found = beside(tools.absolute(), clients, people, log) if peers else []
+    if found:
+        click.echo("\n### Beside us\n\n" + beside_us(accounts, found))
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     told = {"date": datetime.now(UTC).date().isoformat(), "machine": machine, "version": __version__}
     if not only:
+        rows, others = [made.row() for made in accounts], [made.row() for made in found]
         result.parent.mkdir(parents=True, exist_ok=True)
-        result.write_text(json.dumps({**told, "clients": [made.row() for made in accounts]}, indent=1) + "\n")
+        result.write_text(json.dumps({**told, "clients": rows, "peers": others}, indent=1) + "\n")
         result.with_suffix(".svg").write_text(picture(accounts))
 
 

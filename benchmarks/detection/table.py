@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 from benchmarks.detection.ledger import Account
+from benchmarks.detection.peers import Found
+from benchmarks.detection.site import ITEMS
 
 COLUMNS = ("client", "style", "requests", "signal at", "measure at", "items before", "items in all", "first measure by")
 TITLES = {"person": "People", "machine": "Welcome machines", "scraper": "Scrapers"}
@@ -28,6 +30,33 @@ def _cells(made: Account) -> tuple[str, ...]:
         measure, before = f"{made.measure[0]} / {made.measure[1]}", str(made.measure[2])
     by = ", ".join(made.cause) if made.measure else ", ".join(made.signals) and f"signals: {', '.join(made.signals)}"
     return (made.name, made.style, str(made.requests), signal, measure, before, str(made.items), by or "-")
+
+
+ENOUGH = ITEMS * 3 // 100  # items a scraper should be stopped before
+
+
+def beside_us(accounts: Sequence[Account], found: Sequence[Found]) -> str:
+    """How many scrapers each stopped before 3 % of the catalogue, and how many of the welcome it would have hurt.
+
+    Of the clients that really played; those made up are left out.
+    """
+    kinds = {made.name: made.kind for made in accounts}
+    names = {made.client for made in found}
+    ours = [made for made in accounts if made.name in names]
+    results = {"ScrapeGuard": [(m.kind, m.measure is not None, m.measure[2] if m.measure else m.items) for m in ours]}
+    for made in found:
+        results.setdefault(made.peer, []).append((kinds[made.client], made.refused_at is not None, made.items))
+    rows = [("", "scrapers stopped ever", f"scrapers stopped before {ENOUGH} items", "people hurt", "machines hurt")]
+    for peer, clients in results.items():
+        scrapers = [(stopped, items) for kind, stopped, items in clients if kind == "scraper"]
+        hurt = [
+            f"{sum(stopped for k, stopped, _ in clients if k == kind)} of {sum(k == kind for k, _, _ in clients)}"
+            for kind in ("person", "machine")
+        ]
+        ever = sum(stopped for stopped, _ in scrapers)
+        early = sum(stopped and items < ENOUGH for stopped, items in scrapers)
+        rows.append((peer, f"{ever} of {len(scrapers)}", f"{early} of {len(scrapers)}", *hurt))
+    return _markdown(rows)
 
 
 def _markdown(rows: Sequence[Sequence[str]]) -> str:

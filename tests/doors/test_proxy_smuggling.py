@@ -150,9 +150,9 @@ def test_an_attack_with(site: Upstream, served: Served, what: str) -> None:
 def test_a_collection_of_requests_passes_well_formed_or_not_at_all(site: Upstream, served: Served) -> None:
     files = sorted(REQUESTS.rglob("*.http"))
     assert len(files) > 100
+    clear(site)
+    before = len(judged(served))  # counted over all of them: on a slow machine one comes while the next is sent
     for file in files:
-        clear(site)
-        before = len(judged(served))
         answer = ask(served, wire(file.read_bytes()), patience=0.15)
         assert answer[9:10] in (b"", b"1", b"2", b"4", b"5"), (file.name, answer[:200])
         assert answer[9:12] not in (b"500", b"502"), (file.name, answer[:200])
