@@ -18,7 +18,7 @@ import click
 from benchmarks.detection.cast import BROWSERS, DISGUISED, HERE, MACHINES, NAIVE, PEOPLE, Client
 from benchmarks.detection.crowdsec import replayed
 from benchmarks.detection.imagined import imagined
-from benchmarks.detection.ledger import Account, account, by_client
+from benchmarks.detection.ledger import Account, Kind, account, by_client
 from benchmarks.detection.peers import Found, free_port, judged, nginx
 from benchmarks.detection.picture import picture
 from benchmarks.detection.site import catalogue_site
@@ -161,7 +161,7 @@ def main(tools: Path, only: str | None, peers: bool, log: Path | None, result: P
         troupe = Troupe(stage, tools.absolute(), Path(folder))
         perform(troupe, clients, people)
     lines = by_client(witness.lines, troupe.names)
-    cast = [(name, "person", doing) for name, doing in PEOPLE.items() if name in people]
+    cast: list[tuple[str, Kind, str]] = [(name, "person", doing) for name, doing in PEOPLE.items() if name in people]
     cast += [(client.name, client.kind, client.style) for client in clients]
     accounts: list[Account] = []
     for name, kind, style in cast:

@@ -46,7 +46,9 @@ def beside_us(accounts: Sequence[Account], found: Sequence[Found]) -> str:
     results = {"ScrapeGuard": [(m.kind, m.measure is not None, m.measure[2] if m.measure else m.items) for m in ours]}
     for made in found:
         results.setdefault(made.peer, []).append((kinds[made.client], made.refused_at is not None, made.items))
-    rows = [("", "scrapers stopped ever", f"scrapers stopped before {ENOUGH} items", "people hurt", "machines hurt")]
+    rows: list[Sequence[str]] = [
+        ("", "scrapers stopped ever", f"scrapers stopped before {ENOUGH} items", "people hurt", "machines hurt")
+    ]
     for peer, clients in results.items():
         scrapers = [(stopped, items) for kind, stopped, items in clients if kind == "scraper"]
         hurt = [
