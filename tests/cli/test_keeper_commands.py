@@ -70,3 +70,16 @@ def test_without_a_key_show_says_what_to_do(config: Path) -> None:
     refused = run("keys", "show", "--config", str(config))
     assert refused.exit_code == 2
     assert "keys init" in refused.output
+
+
+def test_a_folder_without_evidence_is_not_called_sound(config: Path, tmp_path: Path) -> None:
+    refused = run("fsck", str(tmp_path / "nowhere"), "--config", str(config))
+    assert refused.exit_code == 2
+    assert "holds no evidence" in refused.output
+
+
+def test_a_directory_can_be_named_without_a_configuration(config: Path) -> None:
+    run("keeper", "--once", "--config", str(config))
+    checked = json.loads(run("fsck", str(config.parent / "ev"), "--json").output)
+    assert checked["sound"]
+    assert checked["directory"].endswith("ev")

@@ -69,7 +69,9 @@ def incidents(directory: Path, idle: int | None, as_json: bool) -> None:
     console = _console()
     if found:
         console.print(table)
-    console.print(f"{many(len(found), 'incident')} in {directory}" + (": `show ID` says more." if found else "."))
+    where = "" if directory == Path(DIRECTORY) else f" -e {directory}"
+    more = f": `scrapeguard show ID{where}` says more." if found else "."
+    console.print(f"{many(len(found), 'incident')} in {directory}{more}")
 
 
 @click.command()

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from scrapeguard import config as configuration
-from scrapeguard.errors import EvidenceError
+from scrapeguard.errors import EvidenceError, InputError
 from scrapeguard.evidence import fsck as checking
 from scrapeguard.evidence import keys as keyring
 from scrapeguard.evidence.duty import run
@@ -67,32 +67,35 @@ def keeper(config: Path | None, once: bool) -> None:
 
 
 @click.command()
+@click.argument("directory", required=False, type=click.Path(path_type=Path))
 @config_option
 @click.option(
     "--tsa-root", type=click.Path(path_type=Path), multiple=True, help="PEM root to check time stamps against."
 )
 @json_option
-def fsck(config: Path | None, tsa_root: tuple[Path, ...], as_json: bool) -> None:
-    """Check the evidence directory from the disk alone: every record, tile, root, signature and chain.
+def fsck(directory: Path | None, config: Path | None, tsa_root: tuple[Path, ...], as_json: bool) -> None:
+    """Check an evidence DIRECTORY from the disk alone: every record, tile, root, signature and chain.
 
-    Nothing is changed. Exit code 1 when anything is wrong, with each place.
+    Without DIRECTORY it is the one that the configuration names. Nothing is changed. Exit code 1 when anything is
+    wrong, with each place.
     """
     place = Place(config)
+    looked = directory or place.directory
+    if not any((looked / folder).is_dir() for folder in ("records", "log")):
+        raise InputError(f"{looked} holds no evidence.", "Name the directory that [evidence] in the config names.")
     stamps = roots(tsa_root) if tsa_root else roots([place.base / path for path in place.keeper.authority_roots])
     columns = TextColumn("checking"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("")
-        found = checking.check(
-            place.directory, stamps, lambda done, whole: bar.update(task, completed=done, total=whole)
-        )
+        found = checking.check(looked, stamps, lambda done, whole: bar.update(task, completed=done, total=whole))
     if as_json:
         told = {name: getattr(found, name) for name in NUMBERS}
-        click.echo(json.dumps({"directory": str(place.directory), "sound": not found.faults, **told}))
+        click.echo(json.dumps({"directory": str(looked), "sound": not found.faults, **told}))
     else:
         for fault in found.faults:
             click.echo(fault, err=True)
         click.echo(
-            f"{place.directory}: {many(found.leaves, 'record')} of {many(found.writers, 'writer')} in "
+            f"{looked}: {many(found.leaves, 'record')} of {many(found.writers, 'writer')} in "
             f"{many(found.logs, 'log')}, {many(found.stamps, 'time stamp')} checked, "
             f"{many(found.pending, 'record')} not committed to yet; openings: {number(found.opened)} checked, "
             f"{number(found.sealed)} sealed for good, {number(found.erased)} erased: "

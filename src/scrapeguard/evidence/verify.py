@@ -128,8 +128,11 @@ def verify(path: str, trust: Trust | None = None) -> Result:
     except Refused as refused:
         result.code, result.problem = INVALID, refused.message
         result.file, result.line, result.failed = refused.file, refused.line, refused.check or check.at
-    except (Unusable, OSError) as error:
+    except Unusable as error:
         result.code, result.problem = UNUSABLE, str(error)
+    except OSError as error:
+        result.code = UNUSABLE
+        result.problem = f"{error.filename or path} cannot be read: {error.strerror or error}."
     finally:
         if check.files is not None:
             check.files.close()
