@@ -71,7 +71,8 @@ def test_an_installed_wheel_works_from_any_directory(installed: Path, tmp_path: 
 
 
 def test_a_guard_built_from_an_installed_wheel_publishes_the_robots_template(installed: Path, tmp_path: Path) -> None:
-    code = "from scrapeguard import ScrapeGuard; print(dict(ScrapeGuard(None).parts.notices.published()))"
+    config = {"facts": {"traps": ["/trap/*"]}}  # with a trap, the robots.txt that forbids it is ours
+    code = f"from scrapeguard import ScrapeGuard; print(dict(ScrapeGuard(None, {config}).parts.notices.published()))"
     assert "User-agent" in run(installed / "python", "-W", "error", "-c", code, cwd=tmp_path)
 
 

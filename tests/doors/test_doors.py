@@ -117,7 +117,7 @@ def mounted(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 def test_the_table_has_every_answer_of_the_guard(mounted: Outcome) -> None:
     assert set(mounted.statuses) == {200, 403, 429}
     assert {it["what"]["verdict"]["cause"] for it in mounted.records} >= {"none", "signals", "standing", "deny-list"}
-    assert len({it["who"]["credential"] for it in mounted.records}) == 2
+    assert len({it["who"].get("credential") for it in mounted.records}) == 2
 
 
 @pytest.mark.parametrize("door", ["sidecar", *PROXIES])

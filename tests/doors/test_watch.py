@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+import opened
 import pytest
 from click.testing import CliRunner
 from serving import free_port
@@ -235,8 +236,7 @@ def test_the_command_watches_a_file_and_keeps_evidence(tmp_path: Path) -> None:
     assert process.returncode == 0
     assert "400 lines, 0 of them" in said
     assert "Traceback" not in said
-    lines = [json.loads(it) for file in (tmp_path / "ev").rglob("*.jsonl") for it in file.read_bytes().splitlines()]
-    assert len([it for it in lines if it.get("k") == "request"]) == 400
+    assert len([it for it in opened.records(tmp_path / "ev") if it["k"] == "request"]) == 400
 
 
 def test_a_socket_that_is_taken_and_a_form_that_is_not_there_are_told() -> None:

@@ -2,12 +2,12 @@
 
 import asyncio
 import gzip
-import json
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import opened
 import pytest
 from building import facts
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -73,8 +73,7 @@ def guarded(site: ASGIApp, folder: Path, **tables: Any) -> ScrapeGuard:
 
 
 def records(folder: Path, kind: str) -> list[dict[str, Any]]:
-    lines = [line for file in folder.rglob("*.jsonl") for line in file.read_text("utf-8").splitlines()]
-    return [record["what"] for record in map(json.loads, lines) if record["k"] == kind]
+    return [record["what"] for record in opened.records(folder) if record["k"] == kind]
 
 
 def test_the_sites_own_file_passes_byte_for_byte_even_to_the_blocked_and_is_put_on_record(tmp_path: Path) -> None:
