@@ -82,7 +82,7 @@ def keep(parts: Parts) -> Duty | None:
     if directory is None or not parts.keeper.run:
         return None
     evidence = parts.evidence
-    return Duty(directory, parts.keeper, evidence.event, parts.config.folder, evidence.retention_days)
+    return Duty(directory, parts.keeper, parts.config.folder, evidence.retention_days)
 
 
 def _activate(parts: Parts) -> Parts:

@@ -129,4 +129,5 @@ def everything_is_on_record(served: Served) -> None:
     complete = {record["opened"]["request"]["path"]: record["what"]["complete"] for record in requests}
     assert complete["/forever"] is False
     assert complete["/page"] is complete["/stream"] is True
-    assert [record["k"] for record in records].count("close") == 1
+    kinds = [record["k"] for record in records]
+    assert kinds.count("close") == kinds.count("start") >= 1  # the server's own, and that of the keeper beside it
