@@ -34,7 +34,7 @@ Event = Callable[[str, dict[str, Json]], None]
 class KeeperSettings:
     """[keeper]"""
 
-    run: bool = True  # one of the workers keeps; false: only `scrapeguard keeper` does
+    run: bool = True  # one of the workers starts the keeper beside it; false: only `scrapeguard keeper` does
     site: str = "localhost"  # names the log, with the host: <site>/evidence/<host>
     host: str = ""  # "" = this machine's name
     checkpoint_seconds: int = 5
