@@ -3,7 +3,6 @@
 import http.client
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from programs import program
 from serving import Served, answers, free_port, wait_until
 
 PROGRAM = str(Path(sys.executable).with_name("scrapeguard"))
@@ -123,8 +123,7 @@ def front(
     reports: Path | None = None,
 ) -> Iterator[Served]:
     """A proxy with our configuration for it, in front of a site and asking `scrapeguard auth`; None = it is down."""
-    binary = shutil.which(name) or shutil.which(name, path="/usr/sbin")
-    assert binary, f"{name} is not installed, and these tests are not skipped: apt-get install {name}"
+    binary = program(name)
     folder.mkdir()
     port = free_port()
     file = {"nginx": "nginx.conf", "caddy": "Caddyfile", "haproxy": "haproxy.cfg", "apache2": "apache.conf"}[name]

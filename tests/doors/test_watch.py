@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +14,7 @@ from pathlib import Path
 import opened
 import pytest
 from click.testing import CliRunner
+from programs import program
 from serving import free_port
 
 from scrapeguard.cli import main
@@ -175,8 +175,7 @@ def test_a_file_that_its_reader_refuses_is_put_back(tmp_path: Path, existing: by
 
 
 def test_nginx_takes_the_file_and_finds_the_fault_in_another(tmp_path: Path) -> None:
-    nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-    assert nginx, "nginx is not installed, and this test is not skipped: apt-get install nginx"
+    nginx = program("nginx")
     path, conf = tmp_path / "bans", tmp_path / "nginx.conf"
     conf.write_text(
         f"pid {tmp_path}/pid; error_log stderr; events {{}} "
@@ -190,8 +189,7 @@ def test_nginx_takes_the_file_and_finds_the_fault_in_another(tmp_path: Path) -> 
 
 
 def test_haproxy_takes_the_file(tmp_path: Path) -> None:
-    haproxy = shutil.which("haproxy", path=f"{os.environ['PATH']}:/usr/sbin")
-    assert haproxy, "haproxy is not installed, and this test is not skipped: apt-get install haproxy"
+    haproxy = program("haproxy")
     path, conf = tmp_path / "bans", tmp_path / "haproxy.cfg"
     conf.write_text(
         "defaults\n mode http\n timeout client 1s\n timeout connect 1s\n timeout server 1s\nfrontend f\n"

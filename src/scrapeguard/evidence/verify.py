@@ -1202,7 +1202,16 @@ class Files:
     def __init__(self, path: str) -> None:
         self._folder = Path(path)
         self._zip: zipfile.ZipFile | None = None
+        self._open_files: set[Any] = set()
         self.sizes: dict[str, int] = {}
+        try:
+            self._look(path)
+        except (Refused, Unusable, OSError):
+            self.close()
+            raise
+        self.names = set(self.sizes)
+
+    def _look(self, path: str) -> None:
         if self._folder.is_dir():
             self._list()
         else:
@@ -1210,8 +1219,7 @@ class Files:
                 if file.read(2) != b"PK":
                     raise Unusable(f"{path} is neither a folder nor a zip file")
                 self._open(path, file)
-        self.names = set(self.sizes)
-        if TAGMANIFEST not in self.names and "bagit.txt" not in self.names:
+        if TAGMANIFEST not in self.sizes and "bagit.txt" not in self.sizes:
             raise Unusable(f"{path} holds no BagIt bag")
 
     def _list(self) -> None:
@@ -1239,6 +1247,9 @@ class Files:
         self.sizes = {info.filename: info.file_size for info in infos}
 
     def close(self) -> None:
+        """Close the container and what is still being read of it."""
+        for file in self._open_files:
+            file.close()
         if self._zip is not None:
             self._zip.close()
 
@@ -1248,7 +1259,9 @@ class Files:
             raise Refused("it is missing", name)
         try:
             with self._zip.open(name) if self._zip else (self._folder / name).open("rb") as file:
+                self._open_files.add(file)
                 yield file
+                self._open_files.discard(file)
         except BROKEN as error:
             raise Refused(f"it cannot be unpacked ({error})", name) from error
 

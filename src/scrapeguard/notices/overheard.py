@@ -79,7 +79,19 @@ class Overheard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = [pair for pair in scope["headers"] if pair[0] not in PARTIAL]  # so that the whole file is heard
         listener = Listener(send)
-        await self._site({**scope, "headers": headers, "extensions": {}}, receive, listener)
+
+        async def until_answered() -> Message:
+            """What the visitor sends, and that he has gone once he is answered: some frameworks wait for that."""
+            gone = asyncio.ensure_future(listener.over.wait())
+            sent = asyncio.ensure_future(receive())
+            try:
+                await asyncio.wait((gone, sent), return_when=asyncio.FIRST_COMPLETED)
+                return sent.result() if sent.done() else {"type": "http.disconnect"}
+            finally:
+                gone.cancel()
+                sent.cancel()
+
+        await self._site({**scope, "headers": headers, "extensions": {}}, until_answered, listener)
         if listener.told:
             if listener.body is not None and scope["method"] == "GET":
                 self._heard(bytes(listener.body))
@@ -97,6 +109,7 @@ class Listener:
         self.status = 0
         self.told = False
         self.body: bytearray | None = None  # None = too long to be obeyed, or no file
+        self.over = asyncio.Event()  # the last of the answer has come
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -111,6 +124,8 @@ class Listener:
                 self.body = None
         if self.told:
             await self._send(message)
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            self.over.set()
 
 
 def question(scope: Scope) -> Scope:
