@@ -47,7 +47,8 @@ class Judge:
             return listed
         tally = await self.note(facts)
         signals = self.policy.welcome(self.panel.detect(facts, tally), facts.identity)
-        verdict = self.policy.decide(signals, tally, facts.time, self.mode)
+        excuse = self.policy.excuse(facts, signals) if signals or tally.standing.rung else ""
+        verdict = self.policy.decide(signals, tally, facts.time, self.mode, excuse)
         if verdict.rung is not Rung.ALLOW and verdict.cause == "signals":
             with suppress(StoreUnavailable):  # the verdict holds for this request; the store reports its own gap
                 await self.store.place(f"address:{facts.client.key}", verdict.rung, verdict.seconds, facts.time)

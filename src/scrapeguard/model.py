@@ -6,8 +6,11 @@ from enum import IntEnum, StrEnum
 from typing import Literal, Protocol
 
 Mode = Literal["off", "observe", "enforce"]
-SubjectKind = Literal["address", "network", "fingerprint", "credential"]
+SubjectKind = Literal["address", "network", "fingerprint", "credential", "pass"]
 WatchKind = Literal["count", "distinct", "gaps", "steps"]
+Grade = Literal["work", "wait"]  # how a challenge was passed: by calculating, or by keeping a cookie and waiting
+Fault = Literal["", "malformed", "forged", "expired", "early", "foreign"]  # why a pass that was shown is none
+Excuse = Literal["", "pass", "resource", "crawler"]  # why a challenge is not asked
 AgentKind = Literal["browser", "app", "reader", "preview", "monitor", "library", "crawler", "headless", "unknown"]
 
 
@@ -87,6 +90,16 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Pass:
+    """What whoever passed a challenge carries. It says no more than that; what it is used for is counted."""
+
+    id: str  # 18 hex characters
+    grade: Grade
+    issued: int  # seconds since 1970, UTC, as is the next
+    expires: int
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What one request says about itself. `None` = this door cannot see it; empty = seen, and empty."""
 
@@ -110,14 +123,30 @@ class Facts:
     has_assets: bool | None  # this site serves assets itself
     websocket: bool = False
     identity: Identity | None = None  # None = it does not say that it is a robot of a known operator
+    passed: Pass | None = None  # a pass of ours, for this host and agent, in its time; never one that is doubted
+    fault: Fault = ""  # why the pass that was shown, if one was, is none
 
     def subject(self, kind: SubjectKind) -> str | None:
         """The key under which the subject of this kind is counted, such as "address:192.0.2.7"."""
         if kind in ("address", "network"):
             value: str | None = self.client.key if kind == "address" else self.client.network
+        elif kind == "pass":
+            value = self.passed.id if self.passed is not None else None
         else:
             value = self.fingerprint if kind == "fingerprint" else self.credential
         return f"{kind}:{value}" if value else None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What came of an answer to a challenge."""
+
+    solved: bool
+    grade: Grade | None  # None = nobody can tell what was answered
+    why: str = ""  # it failed: a word
+    asked: str = ""  # the reference of the request that was challenged
+    took: int = 0  # seconds since then
+    passed: Pass | None = None  # what was given for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +157,7 @@ class Outcome:
     bytes: int  # body bytes sent
     micros: int  # from the first byte of judging to the last byte of the body
     complete: bool  # the whole body was sent
+    attempt: Attempt | None = None  # the request was an answer to a challenge
 
 
 Step = tuple[str, int]  # (family of URLs, number in it)
@@ -227,12 +257,13 @@ class Verdict:
 
     rung: Rung  # imposed
     intended: Rung  # what signals and standing ask for, observed detectors included
-    cause: Literal["none", "signals", "standing", "deny-list", "allow-list", "notice", "off"]
+    cause: Literal["none", "signals", "standing", "deny-list", "allow-list", "notice", "challenge", "off"]
     signals: tuple[Signal, ...] = ()
     score: int = 0  # the weights of enforced signals
     seconds: int = 0  # how long the rung lasts from now on
     mode: Mode = "enforce"
     degraded: bool = False
+    excuse: Excuse = ""  # why a challenge was asked for and is not imposed
 
 
 class Detector(Protocol):
@@ -249,16 +280,20 @@ class Detector(Protocol):
 
 
 class Store(Protocol):
-    """Where counts and standings live. Two verbs, and `close`."""
+    """Where counts and standings live, and what was used up. Three verbs, and `close`."""
 
     async def observe(self, facts: Facts, plan: Plan, outcome: Outcome | None = None) -> Tally:
         """Count this request for its subjects and answer the plan. Atomic for each subject, one round trip.
 
-        A subject under a standing above ALLOW that has not expired is answered but not counted.
+        A subject under a standing that has not expired is answered but not counted; but whoever is only asked a
+        challenge is: some of his requests are served.
         Raises StoreUnavailable when no answer came within the budget.
         """
 
     async def place(self, subject: str, rung: Rung, seconds: int, now: int) -> Standing:
         """Put a subject on a rung until `now` (microseconds) + `seconds`; ALLOW lifts it and forgets its counts."""
+
+    async def spend(self, key: str, seconds: int, now: int) -> bool:
+        """Use up what can be used once: True for one caller in all, False for every other within `seconds`."""
 
     async def close(self) -> None: ...

@@ -9,7 +9,9 @@ from scrapeguard.evidence.keeper import KeeperSettings
 from scrapeguard.evidence.log import EvidenceLog, EvidenceSettings
 from scrapeguard.facts.crawlers import Crawlers, CrawlerSettings
 from scrapeguard.facts.networks import Networks
+from scrapeguard.facts.passes import ChallengeSettings, Passes
 from scrapeguard.facts.reader import FactsReader, FactsSettings
+from scrapeguard.facts.shared import shared_secret
 from scrapeguard.model import Mode, Store
 from scrapeguard.notices import Notices
 from scrapeguard.notices import configured as notices_of
@@ -58,6 +60,7 @@ class Parts:
     evidence: EvidenceLog
     keeper: KeeperSettings
     crawlers: Crawlers
+    passes: Passes
     selftest: SelfTestSettings
 
 
@@ -86,6 +89,10 @@ def keep(parts: Parts) -> Duty | None:
 
 
 def _activate(parts: Parts) -> Parts:
+    directory = parts.evidence.directory
+    if directory is not None and parts.passes.made:
+        parts.passes.adopt(shared_secret(directory) or parts.passes.made)
+
     def tell() -> None:
         parts.evidence.activate(parts.mode, parts.config, parts.notices.published())
 
@@ -104,7 +111,8 @@ def _assemble(config: Config, old: Parts | None) -> Parts:
     telling = notices.settings
     knowing = config.section("crawlers", CrawlerSettings)
     crawlers = Crawlers(knowing, config.path, old.crawlers if old else None)
-    reader = FactsReader(reading, notices.forbidden, crawlers.identify)
+    passes = Passes(config.section("challenge", ChallengeSettings), old.passes.made if old else None)
+    reader = FactsReader(reading, notices.forbidden, crawlers.identify, passes)
     responses = Responses(config.section("responses", ResponseSettings), telling.contact, telling.terms_url)
     lists = Lists(Networks(listed.deny, "lists.deny"), Networks(listed.allow, "lists.allow"))
     storing, recording = config.section("store", StoreSettings), config.section("evidence", EvidenceSettings)
@@ -123,4 +131,4 @@ def _assemble(config: Config, old: Parts | None) -> Parts:
             if now != old.config.known()[name]:
                 raise ConfigError(f"{config.source}: [{name}] has changed.", "That takes effect with a restart only.")
     judging = (reader, store, panel, policy, lists)
-    return Parts(config, guard.mode, *judging, notices, responses, evidence, keeper, crawlers, selftest)
+    return Parts(config, guard.mode, *judging, notices, responses, evidence, keeper, crawlers, passes, selftest)

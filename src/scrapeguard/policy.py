@@ -6,10 +6,11 @@ from itertools import combinations
 from typing import Literal, get_args
 
 from scrapeguard.facts.networks import Networks
-from scrapeguard.model import Identity, Mode, Rung, Signal, Tally, Verdict
+from scrapeguard.model import Excuse, Facts, Identity, Mode, Resource, Rung, Signal, Tally, Verdict
 
 MANNERS = ("robots", "trap", "purpose")  # what a verified crawler answers for as everybody does
 AMOUNTS = ("pace", "breadth", "coverage")  # and what it may do generously, but not without end
+LOOKS = ("headers", "assets", "cadence")  # what a pass answers for: it vouches for a browser, not for what it takes
 DRIVEN = ("assistant", "preview", "feed", "monitor")  # fetch what a user tells them to, and any user can
 
 CALM = {  # nearly every request: nothing odd, no standing; made once, not each time
@@ -102,7 +103,34 @@ class Policy:
             or (signal.detector in AMOUNTS and signal.seen > signal.limit * self.crawler_ceiling)
         )
 
-    def decide(self, signals: Sequence[Signal], tally: Tally, now: int, mode: Mode) -> Verdict:
+    def excuse(self, facts: Facts, signals: Sequence[Signal]) -> Excuse:
+        """Why this request is not asked a challenge; "" = it can be.
+
+        A pass that is carried about, or used up, excuses nothing: a `passes` signal says so. What no person can answer
+        is let through and counted: pictures, feeds, whatever has a body that would be lost. Nor does a crawler answer.
+        """
+        if facts.passed is not None and not any(it.detector == "passes" and it.mode == "enforce" for it in signals):
+            return "pass"
+        if facts.identity is not None and facts.identity.state == "verified" and facts.identity.use not in DRIVEN:
+            return "crawler"
+        answerable = facts.method in ("GET", "HEAD") and facts.resource in (Resource.PAGE, Resource.DATA)
+        return "" if answerable and not facts.websocket else "resource"
+
+    def excused(self, rung: Rung, excuse: Excuse, signals: Sequence[Signal]) -> Rung:
+        """What takes the place of a challenge where there is an excuse; every harsher rung stays.
+
+        With a pass, looks are forgiven, below a challenge too; who takes too much is slowed down as without one.
+        """
+        if not excuse or rung > Rung.CHALLENGE:
+            return rung
+        if excuse == "pass":
+            rest = sum(signal.weight for signal in signals if signal.mode == "enforce" and signal.detector not in LOOKS)
+            return Rung.THROTTLE if 0 < self.throttle <= rest else Rung.ALLOW
+        if rung is not Rung.CHALLENGE:
+            return rung
+        return Rung.THROTTLE if excuse == "crawler" else Rung.ALLOW
+
+    def decide(self, signals: Sequence[Signal], tally: Tally, now: int, mode: Mode, excuse: Excuse = "") -> Verdict:
         """The verdict on one request at `now` (microseconds).
 
         Only enforced signals can impose; `intended` says what observed ones would have added. A standing
@@ -118,13 +146,20 @@ class Policy:
         intended = self.rung(sum(signal.weight for signal in signals))
         if score > self.throttle and standing.strikes >= self.strikes > 0:
             rung = Rung.BLOCK
-        held = standing.until > now and standing.rung >= rung and standing.rung is not Rung.ALLOW
+        stands = standing.rung if standing.until > now else Rung.ALLOW
+        without = max(rung, stands)
+        if excuse:
+            rung, intended = self.excused(rung, excuse, signals), self.excused(intended, excuse, signals)
+            stands = Rung.ALLOW if stands is Rung.CHALLENGE else stands
+        excuse = excuse if max(rung, stands) < without else ""
+        held = stands >= rung and stands is not Rung.ALLOW
         if held:
-            rung = standing.rung
+            rung = stands
         seconds = -(-(standing.until - now) // 1_000_000) if held else self.seconds(rung)
         cause: Literal["none", "signals", "standing"] = "standing" if held else "signals" if signals else "none"
         imposed = rung if mode == "enforce" else Rung.ALLOW
-        return Verdict(imposed, max(rung, intended), cause, tuple(signals), score, seconds, mode, tally.degraded)
+        intended = max(rung, intended)
+        return Verdict(imposed, intended, cause, tuple(signals), score, seconds, mode, tally.degraded, excuse)
 
 
 def excess(signal: Signal) -> float:

@@ -3,13 +3,14 @@
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 from servers import RedisServer, binaries
 from traffic import OK, SECOND, START, feed, nothing, request, watch
 
 from scrapeguard.errors import ConfigError
-from scrapeguard.model import Facts, Gaps, Outcome, Plan, Rung, Standing, Steps, Store, Taken
+from scrapeguard.model import Facts, Gaps, Outcome, Pass, Plan, Rung, Standing, Steps, Store, Taken
 from scrapeguard.stores.counting import LIMIT
 from scrapeguard.stores.memory import MemoryStore
 from scrapeguard.stores.redis import RedisStore
@@ -339,6 +340,49 @@ def test_a_standing_stops_all_counting(run: Run) -> None:
         assert await feed(store, plan, [request(7, "/c")]) == (3, 3, 3)
 
     run(test)
+
+
+def test_who_is_only_asked_a_challenge_is_counted(run: Run) -> None:
+    async def test(store: Store) -> None:
+        plan = Plan((watch("count"), watch("distinct"), watch("count", subject="network")))
+        await store.place(ADDRESS, Rung.CHALLENGE, 5, START)
+        assert await feed(store, plan, [request(1, f"/{i}") for i in range(3)]) == (3, 3, 3)
+
+    run(test)
+
+
+def test_a_pass_is_counted_whatever_address_it_comes_from(run: Run) -> None:
+    async def test(store: Store) -> None:
+        plan = Plan((watch("count", subject="pass"), watch("count")))
+        holder = Pass("ab", "work", 0, 1)
+        asked = [replace(request(0, address=f"192.0.2.{i}"), passed=holder) for i in range(3)]
+        assert await feed(store, plan, asked) == (3, 1)
+        assert await feed(store, plan, [request(1)]) == (None, 1)
+
+    run(test)
+
+
+def test_of_a_thousand_who_spend_the_same_at_once_one_succeeds(run: Run) -> None:
+    async def test(store: Store) -> None:
+        spends = [store.spend("a" * 64, 60, START) for _ in range(1000)]
+        assert sum(await asyncio.gather(*spends)) == 1
+        assert not await store.spend("a" * 64, 60, START + SECOND)
+        assert await store.spend("b" * 64, 60, START + SECOND)
+
+    run(test)
+
+
+def test_what_is_spent_can_be_spent_again_when_its_time_is_over() -> None:
+    async def test() -> None:
+        store = MemoryStore(max_subjects=2)
+        assert await store.spend("a", 60, START)
+        assert not await store.spend("a", 60, START + 60 * SECOND - 1)
+        assert await store.spend("a", 60, START + 60 * SECOND)
+        await store.spend("b", 60, START)
+        await store.spend("c", 60, START)
+        assert store.forgotten == 1, "memory is bounded"
+
+    asyncio.run(test())
 
 
 def test_a_standing_of_another_subject_stops_nothing(run: Run) -> None:

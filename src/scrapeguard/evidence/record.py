@@ -22,7 +22,7 @@ from functools import lru_cache
 
 from scrapeguard.evidence import redact
 from scrapeguard.evidence.canonical import canonical, quoted
-from scrapeguard.model import Client, Facts, Identity, Outcome, Rung, Signal, Verdict
+from scrapeguard.model import Attempt, Client, Facts, Identity, Outcome, Rung, Signal, Verdict
 
 VERSION = 1
 ZERO = "0" * 64  # `prev` of the first line
@@ -59,7 +59,7 @@ def request(
     """
     for width in WIDTHS:
         what = _what(facts, verdict, outcome, force, source, imported, width)
-        groups = _groups(facts, verdict, width)
+        groups = _groups(facts, verdict, outcome, width)
         if len(what) + sum([len(value) for _, value in groups]) < ROOM:
             break
     return what, groups
@@ -81,19 +81,42 @@ def _what(
         origin = f'"source":{canonical({"file": source[0], "line": source[1]})},'
     known = "" if facts.identity is None else f'"identity":{_identity(facts.identity)},'
     signals = f"[{','.join([_signal(signal) for signal in verdict.signals])}]" if verdict.signals else "[]"
+    tried = "" if outcome.attempt is None else f'"challenge":{_attempt(outcome.attempt)},'
+    shown = "" if facts.passed is None and not facts.fault else f'"pass":{_shown(facts)},'
     return (
-        f'{{"bytes":{outcome.bytes},"complete":{BOOL[outcome.complete]},"config":"{force[0]}",'
+        f'{{"bytes":{outcome.bytes},{tried}"complete":{BOOL[outcome.complete]},"config":"{force[0]}",'
         f'"forbidden":{"null" if facts.forbidden is None else BOOL[facts.forbidden != ""]},'
         f'"host":{"null" if host is None else quoted(host[:width])},{known}{came}"method":{quoted(facts.method[:32])},'
-        f'"micros":{outcome.micros},"notices":"{force[1]}","ref":{quoted(facts.reference)},'
+        f'"micros":{outcome.micros},"notices":"{force[1]}",{shown}"ref":{quoted(facts.reference)},'
         f'"resource":{quoted(facts.resource)},"signals":{signals},{origin}"status":{outcome.status},'
         f'"trapped":{BOOL[facts.trapped]},"verdict":{_verdict(verdict)},"websocket":{BOOL[facts.websocket]}}}'
     )
 
 
+def _attempt(attempt: Attempt) -> str:
+    return canonical(
+        {
+            "asked": attempt.asked,
+            "solved": attempt.solved,
+            "step": attempt.grade,
+            "took": attempt.took,
+            "why": attempt.why,
+        }
+    )
+
+
+def _shown(facts: Facts) -> str:
+    """The pass that was shown: its grade and how old it is, or why it is none. Its id is personal."""
+    passed = facts.passed
+    if passed is None:
+        return canonical({"fault": facts.fault})
+    return canonical({"age": facts.time // 1_000_000 - passed.issued, "grade": passed.grade})
+
+
 def _verdict(verdict: Verdict) -> str:
+    excuse = f'"excuse":"{verdict.excuse}",' if verdict.excuse else ""
     return (
-        f'{{"cause":"{verdict.cause}","degraded":{BOOL[verdict.degraded]},"intended":"{LABELS[verdict.intended]}",'
+        f'{{"cause":"{verdict.cause}","degraded":{BOOL[verdict.degraded]},{excuse}"intended":"{LABELS[verdict.intended]}",'
         f'"mode":"{verdict.mode}","rung":"{LABELS[verdict.rung]}","score":{verdict.score},"seconds":{verdict.seconds}}}'
     )
 
@@ -118,12 +141,14 @@ def _signal(signal: Signal) -> str:
     )
 
 
-def _groups(facts: Facts, verdict: Verdict, width: int) -> list[Group]:
+def _groups(facts: Facts, verdict: Verdict, outcome: Outcome, width: int) -> list[Group]:
     """What is personal, in canonical JSON by group; a group of which nothing is known is left out."""
     agent, fingerprint = facts.agent, facts.fingerprint
     groups = []
-    if facts.credential is not None:
-        groups.append(("account", f'{{"credential":{quoted(facts.credential)}}}'))
+    passed = facts.passed if outcome.attempt is None else outcome.attempt.passed
+    if facts.credential is not None or passed is not None:
+        known = {"credential": facts.credential} if facts.credential is not None else {}
+        groups.append(("account", canonical(known | ({"pass": passed.id} if passed is not None else {}))))
     if agent is not None or fingerprint is not None:
         raw = "null" if agent is None else quoted(agent.raw[:width])
         groups.append(
@@ -164,5 +189,7 @@ def _wanted(facts: Facts, verdict: Verdict, width: int) -> str:
 
 def odd(facts: Facts, verdict: Verdict) -> bool:
     """Whether a request is recorded when only odd ones are: signals, measures, lists, notices, robots.txt broken."""
-    judged = verdict.signals or verdict.intended is not Rung.ALLOW or verdict.cause not in ("none", "off")
+    judged = (
+        verdict.signals or facts.fault or verdict.intended is not Rung.ALLOW or verdict.cause not in ("none", "off")
+    )
     return bool(judged or facts.forbidden or facts.trapped)

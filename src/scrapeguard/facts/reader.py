@@ -16,10 +16,11 @@ from scrapeguard.facts.attest import attestations
 from scrapeguard.facts.client import Clients, Family
 from scrapeguard.facts.fingerprint import digest
 from scrapeguard.facts.networks import Networks
+from scrapeguard.facts.passes import NO_PASS, ChallengeSettings, Passes
 from scrapeguard.facts.reference import References
 from scrapeguard.facts.site import Sites
 from scrapeguard.facts.target import object_of, resource_of
-from scrapeguard.model import Agent, Client, Facts, Headers, Identity
+from scrapeguard.model import Agent, Client, Facts, Headers, Identity, Resource
 
 MAX_PATH = 2048  # characters that traps are compared with
 SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
@@ -82,7 +83,10 @@ class FactsReader:
         settings: FactsSettings,
         forbidden: Callable[[str | None, Agent, str], str],
         identify: Identify = lambda *_: None,
+        passes: Passes | None = None,
     ) -> None:
+        self._passes = passes or Passes(ChallengeSettings())
+        self._gate = self._passes.settings.prefix
         proxies = Networks(settings.trusted_proxies, "facts.trusted_proxies")
         self._clients = Clients(proxies, settings.forwarded_header, settings.trust_unix_socket)
         self._forbidden = forbidden
@@ -107,8 +111,7 @@ class FactsReader:
 
     def read(self, scope: Mapping[str, Any], now: int) -> Facts:
         """The facts of an ASGI http or websocket scope at `now`, microseconds since 1970."""
-        pairs = scope["headers"]
-        headers = Headers(pairs)
+        headers = Headers(pairs := scope["headers"])
         raw = headers.raw
         origin = self._clients.read(scope.get("client"), raw, pairs)
         attested = headers.get(self._ja4) or "" if self._ja4 and origin.trusted else ""
@@ -120,7 +123,7 @@ class FactsReader:
         path, query = _path(scope), scope.get("query_string", b"").decode("latin-1")
         whole = f"{path}?{query}" if query else path
         host = self._host(origin.host or raw.get(b"host", b""))
-        resource = resource_of(path, headers)
+        resource = self._resource(path, scope, headers)
         scheme = SCHEMES.get(origin.scheme or scope.get("scheme", "http"))
         method = scope.get("method", "GET")
         return Facts(
@@ -144,6 +147,7 @@ class FactsReader:
             self._sites.learn(host, origin.client.key, resource, path),
             scope["type"] == "websocket",
             self._identify(agent, origin.client, now, (method, scheme, whole, headers)),
+            *(self._passes.read(pairs, scheme, host, agent.raw, now) if b"cookie" in raw else NO_PASS),
         )
 
     def forwarded(self, scope: Mapping[str, Any]) -> bool:
@@ -178,6 +182,12 @@ class FactsReader:
             has_assets=self._sites.learn(host, client.key, resource, path),
             identity=None if agent is None else self._identify(agent, client, entry.time, None),
         )
+
+    def _resource(self, path: str, scope: Mapping[str, Any], headers: Headers) -> Resource:
+        """What kind of thing is asked for; the pages of a challenge are ours, as notices are, and count as little."""
+        if self._gate in path and self._passes.covers(path, scope.get("root_path", "")):
+            return Resource.NOTICE
+        return resource_of(path, headers)
 
     def _trapped(self, path: str) -> bool:
         return self._traps is not None and self._traps.fullmatch(path[:MAX_PATH]) is not None

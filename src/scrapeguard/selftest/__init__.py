@@ -74,7 +74,8 @@ async def _person(parts: Parts, reader: FactsReader, now: int) -> Result:
         if parts.notices.covers(facts):
             continue
         tally: Tally = await store.observe(facts, parts.panel.plan)
-        verdict = parts.policy.decide(parts.panel.detect(facts, tally), tally, facts.time, "enforce")
+        signals = parts.panel.detect(facts, tally)
+        verdict = parts.policy.decide(signals, tally, facts.time, "enforce", parts.policy.excuse(facts, signals))
         if verdict.rung is not Rung.ALLOW:
             reasons = "; ".join(signal.reason for signal in verdict.signals)
             return Result(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from scrapeguard.model import Detector, Identity
+from scrapeguard.model import Detector, Identity, Pass
 from scrapeguard.signals.purpose import Purpose
 
 ROBOT = "192.0.2.250"  # of TEST-NET-1: nobody has it
@@ -120,6 +120,7 @@ RECIPES: dict[str, Recipe] = {
         headers=CRAWLER, when=_always(identity=Identity("refuted", "dns", "Google", "Googlebot", "search"))
     ),
     "purpose": Recipe(headers=CRAWLER, when=_unwanted),
+    "passes": Recipe(when=_always(passed=Pass("0" * 18, "wait", 0, 0))),
 }
 
 

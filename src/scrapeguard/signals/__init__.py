@@ -12,6 +12,7 @@ from scrapeguard.signals.headers import HeadersOdd
 from scrapeguard.signals.impostor import Impostor
 from scrapeguard.signals.misses import Misses
 from scrapeguard.signals.pace import Pace
+from scrapeguard.signals.passes import Passes
 from scrapeguard.signals.purpose import Purpose
 from scrapeguard.signals.robots import Robots
 from scrapeguard.signals.sequence import Sequence
@@ -30,6 +31,7 @@ DETECTORS: dict[str, type[Detector]] = {
     "assets": Assets,
     "impostor": Impostor,
     "purpose": Purpose,
+    "passes": Passes,
 }
 
 Pick = Callable[[tuple[Seen, ...]], tuple[Seen, ...]]

@@ -23,6 +23,7 @@ MOST_BITS = 16_384  # two halves of 7 bits; see `pairs` in cells.py
 REMEMBERED = 1024  # names whose digest is kept at hand: several watches count the same object
 
 CLEAR = Standing()
+COUNTED = (Rung.ALLOW, Rung.CHALLENGE)  # standings under which requests are counted; so it is in observe.lua
 NO_GAPS = Gaps(0, 0, 0)
 NO_STEPS = Steps(0, 0, "")
 

@@ -75,6 +75,15 @@ class Failover:
         self.missed += 1
         return await self._local.place(subject, rung, seconds, now)
 
+    async def spend(self, key: str, seconds: int, now: int) -> bool:
+        """See `Store.spend`. In the gap, a key can be spent once in each process: nobody who solved is turned away."""
+        if self._goes():
+            first = await self._heard(self._primary.spend(key, seconds, now), now)
+            if first is not None:
+                return first
+        self.missed += 1
+        return await self._local.spend(key, seconds, now)
+
     async def close(self) -> None:
         """Close both."""
         await self._primary.close()

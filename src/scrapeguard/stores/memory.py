@@ -9,6 +9,7 @@ from scrapeguard.model import Facts, Outcome, Plan, Rung, Seen, Standing, Subjec
 from scrapeguard.stores.cells import Cell, Count, Distinct, Moments, Row, Walks, pairs
 from scrapeguard.stores.counting import (
     CLEAR,
+    COUNTED,
     DAY,
     REMEMBERED,
     SECOND,
@@ -39,7 +40,7 @@ class Placed:
 class MemoryStore:
     """Counts in this process alone. `observe` and `place` never wait and never fail.
 
-    Keeps at most `max_subjects` rows of counts and as many standings; `forgotten` says how many had to go.
+    Keeps at most `max_subjects` rows of counts, standings and spent keys each; `forgotten` says how many had to go.
     The salt keeps visitors from choosing which of their objects are taken for one; b"" repeats in every run.
     """
 
@@ -49,6 +50,7 @@ class MemoryStore:
         self._digest = lru_cache(REMEMBERED)(Digest(os.urandom(16) if salt is None else salt))
         self._rows: OrderedDict[str, Row] = OrderedDict()
         self._placed: OrderedDict[str, Placed] = OrderedDict()
+        self._spent: OrderedDict[str, int] = OrderedDict()  # what is used up, and until when that matters
         self._cells: dict[str, Cell] = {}  # by field; places in a row are given out once and stay
         self._numbers = self._maps = self._walks = 0  # the measures of a row
         self._plan: Plan | None = None
@@ -68,7 +70,7 @@ class MemoryStore:
                 continue
             if kind == "address" and self._placed:
                 found = self.standing(subject, time)
-                if found.rung:
+                if found.rung not in COUNTED:
                     taken = [None] * len(taken)
             row = self._row(subject, seats, taken)
             if row is None:
@@ -116,6 +118,17 @@ class MemoryStore:
         if len(self._placed) > self._max:
             self._placed.popitem(last=False)
             self.forgotten += 1
+
+    async def spend(self, key: str, seconds: int, now: int) -> bool:
+        """See `Store.spend`. Of more than `max_subjects` keys the one spent longest ago is forgotten."""
+        if self._spent.get(key, 0) > now:
+            return False
+        self._spent[key] = now + seconds * SECOND
+        self._spent.move_to_end(key)
+        if len(self._spent) > self._max:
+            self._spent.popitem(last=False)
+            self.forgotten += 1
+        return True
 
     async def close(self) -> None:
         """Nothing to do."""

@@ -28,7 +28,7 @@ CONNECTIONS = FLIGHTS + 2  # for batches, and for placements beside them
 
 Word = str | bytes | int
 
-T = TypeVar("T", None, Answers)
+T = TypeVar("T", None, Answers, object)
 
 
 class Script:
@@ -93,7 +93,7 @@ class RedisStore:
         self._plan: Plan | None = None
         self._packing: Packing | None = None
         self._agreement: asyncio.Task[None] | None = None
-        self._tasks: set[asyncio.Task[None] | asyncio.Task[Answers]] = set()
+        self._tasks: set[asyncio.Task[None] | asyncio.Task[Answers] | asyncio.Task[object]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lines = Lines(self._url, self._budget)
 
@@ -119,6 +119,12 @@ class RedisStore:
         answer = await self._within(self._start(self._run(self._placing, [self._key(subject)], arguments)))
         kept, until, strikes = map(int, answer)
         return standing(kept, until, strikes, now)
+
+    async def spend(self, key: str, seconds: int, now: int) -> bool:  # noqa: ARG002
+        """See `Store.spend`. Redis keeps the time: `now` is not used."""
+        self._settle()
+        name = f"{self._prefix}:{{spent:{key}}}"
+        return await self._within(self._start(self._lines.command("SET", name, 1, "NX", "EX", seconds))) is not None
 
     async def about(self) -> str:
         """What answers at the URL, in a sentence. Raises StoreUnavailable."""
