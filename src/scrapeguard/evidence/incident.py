@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from scrapeguard.evidence.canonical import Json
 from scrapeguard.evidence.entry import Entry
+from scrapeguard.evidence.known import Known
 from scrapeguard.model import Resource, Rung
 
 LISTED = 50  # agents, hosts, rules and measures told one by one; the rest are counted
@@ -85,7 +86,7 @@ class Taken:
 
     requests: int = 0
     bytes: int = 0
-    objects: set[int] = field(default_factory=set)  # hashes
+    objects: Known = field(default_factory=Known)
 
 
 @dataclass(slots=True)
@@ -99,7 +100,7 @@ class Incident:
     micros: int = 0  # of the site's work
     first: int = 0
     last: int = 0
-    objects: set[int] = field(default_factory=set)  # hashes of what was asked for
+    objects: Known = field(default_factory=Known)  # what was asked for
     taken: Taken = field(default_factory=Taken)
     after: Taken = field(default_factory=Taken)  # of it, after the first measure
     returned: int = 0  # requests after the first measure

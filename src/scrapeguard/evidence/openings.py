@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from scrapeguard.errors import EvidenceError
+from scrapeguard.evidence.canonical import canonical
 from scrapeguard.evidence.cases import Cases, Disclosures
 from scrapeguard.evidence.vault import KEY, DayKey, Vault
 
+DECODER = json.JSONDecoder()
+
 Groups = dict[str, dict[str, Any]]  # "client" -> {"address": …}
+Opening = tuple[list[Any], str]  # a disclosure, and its text
 
 
 class Openings:
@@ -44,24 +48,30 @@ class Openings:
                 yield known.pseudonym(key)
         yield from self.cases.pseudonyms(key)
 
-    def _opened(self, record: dict[str, Any], raw: bytes, sealed: bytes) -> Iterator[tuple[list[Any], str]]:
+    def _opened(self, record: dict[str, Any], raw: bytes, sealed: bytes) -> Iterator[Opening]:
         if self.locked or "sd" not in record:
             return
         commitments = record["sd"]
-        for opening in self._unsealed(record["win"][:10], raw, sealed):
-            text = json.dumps(opening, sort_keys=True, separators=(",", ":"))  # canonical, or the digest tells
+        for opening, text in self._unsealed(record["win"][:10], raw, sealed):
             if commitments.get(opening[1]) == sha256(text.encode()).hexdigest():
                 yield opening, text
 
-    def _unsealed(self, day: str, raw: bytes, sealed: bytes) -> Disclosures:
+    def _unsealed(self, day: str, raw: bytes, sealed: bytes) -> list[Opening]:
         if day not in self._days:  # to look for its file costs more than to open with it
             self._days[day] = self.vault.past(day)
         key = self._days[day] if sealed else None
         if key is not None:
             try:
-                opened: Disclosures = json.loads(key.open(sealed, sha256(raw).digest()))
+                return list(_texts(key.open(sealed, sha256(raw).digest()).decode("ascii")))
             except (EvidenceError, ValueError):
                 pass  # of a case, or altered where it lies, which fsck tells
-            else:
-                return opened
-        return self.cases.opened(raw)
+        return [(each, canonical(each)) for each in self.cases.opened(raw)]
+
+
+def _texts(openings: str) -> Iterator[Opening]:
+    """The disclosures of `[disclosure, …]`, each with the very text that was hashed. Raises ValueError."""
+    at = 1
+    while openings[at : at + 1] == "[":
+        opening, end = DECODER.raw_decode(openings, at)
+        yield opening, openings[at:end]
+        at = end + 1

@@ -7,6 +7,11 @@ A `window.close` record holds tag and digest of every subject among the records 
 all writers of the host, that no earlier close of that hour covered. It names the close before it, so that none can be
 left out. Who knows a subject's pseudonym can check that all its records are there, or that it had none; about
 everybody else the record tells nothing but their number.
+
+    events  month's log -> {"from": leaf, "kinds": {"gap": 1, …}}
+
+A close also commits to how many records of the log about itself there are, by kind: those of the leaves from the end of
+the close before it up to its own end, in as many months' logs as these are. So none of them can be left out either.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,8 @@
 """The analysis as tables: requests by hour, and the queries that the figures come from, in words."""
 
 import csv
-from collections import Counter
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 
@@ -24,30 +25,30 @@ distinct: number of different "object" of the disclosure "request".
 odd: "what"."verdict"."rung" or "intended" is not "allow". refused: "rung" is not "allow".
 taken: "rung" is "allow", "status" is 200 to 299, and "resource" is page, data or feed: requests, bytes, objects.
 id: the first 12 digits of the SHA-256 of the earliest odd record (by "t", then by writer, then by "seq").
-requests.csv: the requests of the incident by hour of "t" and object. "taken" and "refused" as above. With more than
-100,000 rows, the others of an hour are summed in one row with the object "(others)".
+requests.csv: the requests of the incident by hour of "t" and object. "taken" and "refused" as above.
 loss.json: see its own "assumptions".
 """
-MOST_ROWS = 100_000
+CACHE = "PRAGMA cache_size = -2048"  # KiB; what does not fit lies in a temporary file
+TABLE = """CREATE TABLE requests (hour INTEGER, object BLOB, requests INTEGER, taken INTEGER, refused INTEGER,
+bytes INTEGER, PRIMARY KEY (hour, object)) WITHOUT ROWID"""
+ADD = """INSERT INTO requests VALUES (?, ?, 1, ?, ?, ?) ON CONFLICT DO UPDATE SET requests = requests + 1,
+taken = taken + excluded.taken, refused = refused + excluded.refused, bytes = bytes + excluded.bytes"""
+QUERY = "SELECT * FROM requests ORDER BY hour, object"
 
 
 class Table:
-    """requests.csv, as a context manager; `add` every request of the incident."""
+    """requests.csv, as a context manager; `add` every request of the incident. Memory does not grow with them."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._rows: dict[tuple[int, str], Counter[str]] = {}
+        self._rows = sqlite3.connect("", isolation_level=None)  # in a temporary file of its own
+        for command in (CACHE, "PRAGMA journal_mode = OFF", TABLE, "BEGIN"):
+            self._rows.execute(command)
 
     def add(self, entry: Entry) -> None:
-        key = entry.time // HOUR, entry.object
-        if key not in self._rows and len(self._rows) >= MOST_ROWS:
-            key = entry.time // HOUR, "(others)"
-        taken = entry.served and entry.resource in CONTENT
-        row = self._rows.setdefault(key, Counter())
-        row["requests"] += 1
-        row["taken"] += taken
-        row["refused"] += entry.rung is not Rung.ALLOW
-        row["bytes"] += entry.bytes
+        taken, refused = entry.served and entry.resource in CONTENT, entry.rung is not Rung.ALLOW
+        what = entry.object.encode("utf-8", "surrogatepass")
+        self._rows.execute(ADD, (entry.time // HOUR, what, taken, refused, entry.bytes))
 
     def __enter__(self) -> "Table":
         return self
@@ -55,13 +56,16 @@ class Table:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None:
-            return
+        with closing(self._rows):
+            if error is None:
+                self._write()
+
+    def _write(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
             table = csv.writer(file, lineterminator="\n")
             table.writerow(COLUMNS)
-            for (hour, what), row in sorted(self._rows.items()):
+            for hour, raw, *counts in self._rows.execute(QUERY):
+                what = raw.decode("utf-8", "surrogatepass")
                 shown = f"'{what}" if what[:1] in "=+-@\t\r" else what  # no formula in a spreadsheet
-                counts = (row[name] for name in COLUMNS[2:])
                 table.writerow((moment(hour * HOUR)[:16], shown, *counts))

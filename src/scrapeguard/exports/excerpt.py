@@ -17,56 +17,24 @@ hour can be compared), and the records that name nobody. Of other people's reque
 
 import base64
 import re
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from tempfile import TemporaryDirectory
 
 from scrapeguard.errors import EvidenceError
 from scrapeguard.evidence import checkpoint as notes
-from scrapeguard.evidence import keys
+from scrapeguard.evidence import keys, segment
 from scrapeguard.evidence.entry import REQUEST
 from scrapeguard.evidence.openings import Openings
-from scrapeguard.evidence.reading import lines, parse, segments
-from scrapeguard.evidence.sequencer import FOLDER
-from scrapeguard.evidence.tiles import Tiles
-from scrapeguard.evidence.tree import consistency_proof, inclusion_proof, leaf_hash, peaks
+from scrapeguard.evidence.reading import Line, lines, parse
+from scrapeguard.evidence.tiles import WIDTH, Tiles
+from scrapeguard.evidence.tree import consistency_proof, inclusion_proof, peaks
+from scrapeguard.exports.survey import Month, Survey, Whose
 
-HOUSEKEEPING = {
-    b"start", b"close", b"gap", b"recovery", b"clock", b"overflow", b"config.activated", b"notice.published",
-    b"window.close", b"anchor", b"anchor.delayed", b"anchor.resumed", b"damage", b"key.rotated", b"selftest.result",
-    b"retention", b"redaction", b"fsck",
-}  # fmt: skip
-IN_FORCE = (b"start", b"config.activated")
-KIND = re.compile(rb'\{"k":"([a-z.]+)"')
-SUBJECT = re.compile(rb'"sub":"([0-9a-f]{32})"')
-HOUR = re.compile(rb'"win":"([0-9T-]{13})"\}$')
 ACTIVE = re.compile(rb'"active":\{|"k":"config\.activated"')
-
-
-@dataclass(frozen=True, slots=True)
-class Whose:
-    """The records that are disclosed: of these pseudonyms, in the hours from `first` to `last`, both included."""
-
-    subjects: frozenset[str]
-    first: str
-    last: str
-
-    def has(self, raw: bytes) -> bool:
-        subject, hour = SUBJECT.search(raw), HOUR.search(raw)
-        if subject is None or hour is None or subject[1].decode() not in self.subjects:
-            return False
-        return self.first <= hour[1].decode() <= self.last
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a record lies in its writer's file."""
-
-    writer: str
-    offset: int
-    kind: bytes
+OPEN_FILES = 32  # writers' files that are read at the same time
 
 
 @dataclass(slots=True)
@@ -93,6 +61,45 @@ class Named:
         return sorted((name, sha) for sha, name in self.notices.items())
 
 
+class Sealed:
+    """The openings that lie under records in the writers' files, asked for in each writer's own order."""
+
+    def __init__(self, directory: Path) -> None:
+        self._folder = directory / segment.FOLDER
+        self._streams: OrderedDict[str, Iterator[Line]] = OrderedDict()
+        self._places: dict[str, int] = {}  # writer -> where its record asked for last begins
+
+    def under(self, writer: str, raw: bytes) -> bytes:
+        """What is sealed under the record `raw`; nothing when its file is gone, or it is not in it."""
+        stream = self._streams.pop(writer, None)
+        if stream is None:
+            path = self._folder / writer
+            if not path.exists():
+                return b""
+            stream = lines(path, self._places.get(writer, 0))
+        self._streams[writer] = stream
+        if len(self._streams) > OPEN_FILES:
+            self._streams.popitem(last=False)
+        for line in stream:
+            if line.raw == raw:
+                self._places[writer] = line.offset
+                return line.sealed
+        return b""
+
+
+class Leaves:
+    """A log's leaves by their places, read bundle by bundle."""
+
+    def __init__(self, tiles: Tiles) -> None:
+        self._tiles = tiles
+        self._number, self._bundle = -1, [b""]
+
+    def __getitem__(self, index: int) -> bytes:
+        if index // WIDTH != self._number:
+            self._number, self._bundle = index // WIDTH, self._tiles.bundle(index // WIDTH)
+        return self._bundle[index % WIDTH]
+
+
 class Excerpt:
     """Writes the log's part of one bundle under `out`. Raises EvidenceError."""
 
@@ -101,80 +108,48 @@ class Excerpt:
         self.named = Named()
         self.origins: dict[str, str] = {}  # month -> checkpoint's text
         self.unopened = 0  # requests whose personal facts are gone
-        self._places = dict(self._scan())
-        self._writers = {place.writer for place in self._places.values() if place.kind == b"request"}
+        self._sealed = Sealed(directory)
         self._openings = Openings(directory)
 
     def write(self) -> None:
         out = self.out / "data/log"
         out.mkdir(parents=True)
         (out / "keys.jsonl").write_bytes((self.directory / keys.FOLDER / keys.HISTORY).read_bytes())
-        for folder in sorted((self.directory / FOLDER).iterdir()):
-            if (folder / "checkpoint").exists():
-                self._month(folder, out / folder.name)
-        if not self.origins:
+        with TemporaryDirectory(prefix=".survey-", dir=self.out) as place:
+            survey = Survey(self.directory, self.whose, Path(place))
+            for month in survey.months:
+                self._month(month, survey, out / month.name)
+        if not survey.asked:
             raise EvidenceError(
                 "The incident is not in the tree yet.", "Run `scrapeguard keeper --once`, then export again."
             )
 
-    def _scan(self) -> Iterator[tuple[bytes, Place]]:
-        for path in segments(self.directory):
-            for line in lines(path):
-                if line.whole and line.raw.startswith(REQUEST):
-                    if self.whose.has(line.raw):
-                        yield leaf_hash(line.raw), Place(path.name, line.offset, b"request")
-                elif line.whole:
-                    kind = KIND.match(line.raw)
-                    if kind and kind[1] in HOUSEKEEPING:
-                        yield leaf_hash(line.raw), Place(path.name, line.offset, kind[1])
-
-    def _month(self, folder: Path, out: Path) -> None:
-        newest = notes.parse((folder / "checkpoint").read_bytes())[0]
-        tiles = Tiles(folder, newest.size, reader=True)
-        found = [
-            (index, self._places[leaf])
-            for index, leaf in enumerate(tiles.leaf_hashes(0, newest.size))
-            if leaf in self._places
-        ]
-        own = [index for index, place in found if place.kind == b"request"]
-        before = [(index, place) for index, place in found if place.kind in IN_FORCE and place.writer in self._writers]
-        if not own and not before:
+    def _month(self, month: Month, survey: Survey, out: Path) -> None:
+        before = survey.before(month)
+        if month.start == month.stop and not before:
             return
-        kept = sorted(int(path.name) for path in (folder / "checkpoints").glob("*") if path.name.isdigit())
-        if own:
-            closes = [index for index, place in found if place.kind == b"window.close" and self._closes(place)]
-            last = max(own[-1], *closes) if closes else own[-1]
-            start = max((size for size in kept if size <= own[0]), default=0)
-            stop = min((size for size in kept if size > last), default=newest.size)
-        else:
-            start = stop = min((size for size in kept if size > before[-1][0]), default=newest.size)
+        if month.start == month.stop:
+            after = (size for size in month.archived() if size > before[-1][0])
+            month.start = month.stop = min(after, default=month.size)
         out.mkdir()
-        self._checkpoints(folder, out, [size for size in kept if start <= size <= stop], stop, newest.size)
-        self._tree(tiles, out, start, stop)
-        disclosed = [(index, place) for index, place in found if start <= index < stop]
-        self._records(tiles, out, disclosed, start)
-        outside = [(index, place) for index, place in before if index < start]
-        samples = [(index, place) for index, place in disclosed if own and index in (own[0], own[-1])]
-        self._proofs(tiles, out, [*outside, *samples], stop)
+        tiles = Tiles(month.folder, month.size, reader=True)
+        self._checkpoints(month, out)
+        self._tree(tiles, out, month.start, month.stop)
+        self._records(month, tiles, out)
+        self._proofs(tiles, out, [*before, *month.ends()], month.stop)
 
-    def _closes(self, place: Place) -> bool:
-        """Whether a close is one of the hours disclosed."""
-        with (self.directory / "records" / place.writer).open("rb") as file:
-            record = parse(_raw(file, place))
-        return record is not None and self.whose.first <= record["what"]["win"] <= self.whose.last
-
-    def _checkpoints(self, folder: Path, out: Path, kept: list[int], stop: int, newest: int) -> None:
-        for size in kept:
-            for path in sorted((folder / "checkpoints").glob(f"{size}*")):
+    def _checkpoints(self, month: Month, out: Path) -> None:
+        for size in (size for size in month.archived() if month.start <= size <= month.stop):
+            for path in sorted((month.folder / "checkpoints").glob(f"{size}*")):
                 if path.name == str(size) or path.name.startswith(f"{size}."):
                     (out / f"checkpoint-{path.name}").write_bytes(path.read_bytes())
-        last = out / f"checkpoint-{stop}"
+        last = out / f"checkpoint-{month.stop}"
         if not last.exists():
-            note = (folder / "checkpoint").read_bytes()
-            if notes.parse(note)[0].size != newest or stop != newest:
-                raise EvidenceError(f"{folder} grew while it was read.", "Export again.")
+            note = (month.folder / "checkpoint").read_bytes()
+            if not notes.parse(note)[0].size == month.stop == month.size:
+                raise EvidenceError(f"{month.folder} grew while it was read.", "Export again.")
             last.write_bytes(note)
-        self.origins[folder.name] = notes.parse(last.read_bytes())[0].text()
+        self.origins[month.name] = notes.parse(last.read_bytes())[0].text()
 
     def _tree(self, tiles: Tiles, out: Path, start: int, stop: int) -> None:
         over = [tiles.node(level, index).hex() for level, index in peaks(start)]
@@ -186,54 +161,41 @@ class Excerpt:
             proof = consistency_proof(start, stop, tiles.node)
             (out / f"consistency-{start}-{stop}").write_text("".join(map(_base64, proof)))
 
-    def _records(self, tiles: Tiles, out: Path, disclosed: list[tuple[int, Place]], start: int) -> None:
-        with ExitStack() as stack:
-            opened: dict[str, BinaryIO] = {}
-            records, index_of, told = (
-                stack.enter_context((out / name).open("wb"))
-                for name in ("records.jsonl", "records.index", "disclosures.txt")
-            )
-            if start == 0 and tiles.size:
-                first = next(tiles.leaves(0, 1))
-                if first.startswith(b'{"checkpoint"'):
-                    records.write(first + b"\n")
-                    index_of.write(b"0 keeper\n")
-            for index, place in disclosed:
-                if place.writer not in opened:
-                    path = self.directory / "records" / place.writer
-                    opened[place.writer] = stack.enter_context(path.open("rb"))
-                raw = _raw(opened[place.writer], place)
+    def _records(self, month: Month, tiles: Tiles, out: Path) -> None:
+        leaves = Leaves(tiles)
+        with (
+            (out / "records.jsonl").open("wb") as records,
+            (out / "records.index").open("wb") as index_of,
+            (out / "disclosures.txt").open("wb") as told,
+        ):
+            if month.start == 0 < month.stop and leaves[0].startswith(b'{"checkpoint"'):
+                records.write(leaves[0] + b"\n")
+                index_of.write(b"0 keeper\n")
+            for index, writer in month.places(month.start, month.stop):
+                raw = leaves[index]
                 records.write(raw + b"\n")
-                index_of.write(f"{index} {place.writer}\n".encode())
-                if place.kind == b"request":
-                    told.writelines(self._told(index, raw, opened[place.writer].readline()))
+                index_of.write(f"{index} {writer}\n".encode())
+                if raw.startswith(REQUEST):
+                    told.writelines(self._told(index, raw, self._sealed.under(writer, raw)))
                 else:
                     self.named.read(raw)
 
     def _told(self, index: int, raw: bytes, sealed: bytes) -> Iterator[bytes]:
         record = parse(raw)
-        body = sealed[1:-1] if sealed.startswith(b"~") and not sealed.startswith(b"~-") else b""
-        found = {} if record is None else self._openings.disclosures(record, raw, body)
+        found = {} if record is None else self._openings.disclosures(record, raw, sealed)
         self.unopened += not found
         return (f"{index} {found[name]}\n".encode() for name in sorted(found))
 
-    def _proofs(self, tiles: Tiles, out: Path, found: list[tuple[int, Place]], stop: int) -> None:
+    def _proofs(self, tiles: Tiles, out: Path, found: list[tuple[int, str]], stop: int) -> None:
         note = (out / f"checkpoint-{stop}").read_text()
         (out / "proof").mkdir()
-        told = "".join(f"{index} {place.writer}\n" for index, place in sorted(dict(found).items()))
-        (out / "proof/index").write_text(told)
-        for index, place in dict(found).items():
-            with (self.directory / "records" / place.writer).open("rb") as file:
-                raw = _raw(file, place)
-            self.named.read(raw)
+        (out / "proof/index").write_text("".join(f"{index} {writer}\n" for index, writer in sorted(set(found))))
+        leaves = Leaves(tiles)
+        for index, _ in found:
+            self.named.read(leaves[index])
             steps = "".join(map(_base64, inclusion_proof(index, stop, tiles.node)))
-            (out / f"proof/{index}.json").write_bytes(raw)
+            (out / f"proof/{index}.json").write_bytes(leaves[index])
             (out / f"proof/{index}.tlog-proof").write_text(f"c2sp.org/tlog-proof@v1\nindex {index}\n{steps}\n{note}")
-
-
-def _raw(file: BinaryIO, place: Place) -> bytes:
-    file.seek(place.offset)
-    return file.readline()[:-1]
 
 
 def _base64(value: bytes) -> str:

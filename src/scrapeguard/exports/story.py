@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from scrapeguard.evidence.entry import Entry
 from scrapeguard.evidence.incident import CONTENT
+from scrapeguard.evidence.known import Known
 from scrapeguard.model import Rung
 
 INTERVALS = 60
@@ -20,7 +21,7 @@ class Story:
     other: list[int] = field(default_factory=lambda: [0] * INTERVALS)  # errors, redirects
     fresh: list[int] = field(default_factory=lambda: [0] * INTERVALS)  # objects taken for the first time
     paths: list[str] = field(default_factory=list)  # the first objects asked for
-    _known: set[int] = field(default_factory=set)
+    _known: Known = field(default_factory=Known)
 
     def add(self, entry: Entry) -> None:
         at = self.place(entry.time)
@@ -30,8 +31,7 @@ class Story:
             self.served[at] += 1
         else:
             self.other[at] += 1
-        if entry.served and entry.resource in CONTENT and hash(entry.object) not in self._known:
-            self._known.add(hash(entry.object))
+        if entry.served and entry.resource in CONTENT and self._known.add(hash(entry.object)):
             self.fresh[at] += 1
             if len(self.paths) < 12:
                 self.paths.append(entry.object)
