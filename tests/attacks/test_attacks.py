@@ -10,11 +10,15 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from bundling import Files, exported, keeping, packed, scene, unpacked
+from authority import Authority
+from building import open_log
+from bundling import Files, brought, exported, keeping, packed, scene, unpacked
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from insider import SEAL, TAGMANIFEST, Case, World, grown, lines, put, rebag, regrow, replaced, reseal, stamp, without
 
+from scrapeguard.evidence import keys
 from scrapeguard.evidence.checkpoint import Signer
+from scrapeguard.evidence.tree import nodes_of, peaks
 from scrapeguard.evidence.verify import (
     ANCHORED,
     INCOMPLETE,
@@ -260,7 +264,9 @@ ATTACKS: list[Attack] = [
     ("a record left out", dropped, "key+tsa", "C10"),
     ("the last ten records left out", last_ten, "key", "C10"),
     ("the count of the hour left out", a_kind(b"window.close"), "key", "C10+"),
-    ("the start of the writer left out", a_kind(b"start"), "key", "C7"),
+    ("the start of the writer left out", a_kind(b"start"), "key", "C10"),
+    ("a notice's publication left out", a_kind(b"notice.published"), "key+tsa", "C10"),
+    ("the settings' activation left out", a_kind(b"config.activated"), "key+tsa", "C10"),
     ("an invented record", invented, "key", "C6"),
     ("records in another order", lambda c: swapped(c, places=False), "key", "C6"),
     ("records and places in another order", lambda c: swapped(c, places=True), "key", "C10"),
@@ -449,14 +455,91 @@ def test_not_provable_a_record_that_was_untrue_when_it_was_written(world: World)
     assert b"not first untruths" in world[0].files["README.txt"]
 
 
-def test_not_provable_that_the_log_s_own_record_of_a_gap_was_left_out_at_the_export(
-    world: World, tmp_path: Path
-) -> None:
-    case, _, trust = world
-    files = without(case, lambda line: line.startswith(b'{"k":"notice.published"'))  # as a gap would be
-    result = verify(str(packed(reseal(files, case.signer, case.authority), tmp_path)), trust)
-    assert result.code == ANCHORED
-    assert b"a record of the log about itself" in case.files["README.txt"]
+# What the log says about itself.
+
+
+@pytest.fixture(scope="module")
+def gap(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """A log in which one process could not write for a while, and another was cut off in the middle of a line."""
+    folder = tmp_path_factory.mktemp("gap")
+    authority = Authority(folder / "tsa")
+    scene(folder / "evidence")
+    now = time.time_ns() // 1000
+    log = open_log(folder / "evidence")
+    log.event("gap", {"count": 3, "error": "ENOSPC", "first": now - 9_000_000, "last": now - 2_000_000, "unsynced": 0})
+    torn = {"bytes": 40, "digest": "0" * 64, "line": 9, "offset": 9_000}
+    told = {
+        "damage": (),
+        "damaged": 0,
+        "head": "0" * 64,
+        "records": 9,
+        "segment": "other.jsonl",
+        "seq": 8,
+        "torn": torn,
+    }
+    log.event("recovery", {**told, "unopened": 0})
+    log.close()
+    with authority.serve() as url:
+        bundle = exported(folder, keeping(url, authority))
+    signer = keys.load(folder / "evidence", "shop.example/evidence/web1")
+    case = Case(unpacked(bundle.path), signer, authority, authority, folder)
+    return case, bundle, brought(bundle, authority)
+
+
+def begun_at(case: Case, first: int) -> Files:
+    """The bundle with a stretch that begins later, its records and peaks cut to fit, as whoever has the log can."""
+    leaves, index = lines(case, "/leaves.hex"), lines(case, "/records.index")
+    nodes = nodes_of([bytes.fromhex(leaf.decode()) for leaf in leaves[:first]])
+    over = [str(first), *(nodes(level, place).hex() for level, place in peaks(first))]
+    kept = [at for at, place in enumerate(index) if int(place.split(b" ")[0]) >= first]
+    records = lines(case, "/records.jsonl")
+    files = put(case, "/leaves.hex", leaves[first:])
+    files = put(case, "/peaks.hex", [line.encode() for line in over], files)
+    files = put(case, "/records.jsonl", [records[at] for at in kept], files)
+    return put(case, "/records.index", [index[at] for at in kept], files)
+
+
+def test_what_is_missing_is_said_with_the_writer_the_time_and_the_number(gap: World) -> None:
+    result = verify(str(gap[1].path), gap[2])
+    assert result.code == INCOMPLETE
+    assert re.match(
+        r"3 records of \S+ from 20\d\d-.+ UTC to 20\d\d-.+ UTC could not be written \(ENOSPC\)", result.missing[0]
+    )
+    assert result.missing[1].startswith("other.jsonl has 40 torn bytes at its end and 0 damaged lines, after record 8")
+
+
+@pytest.mark.parametrize("kind", [b"gap", b"recovery", b"clock", b"anchor"])
+@pytest.mark.parametrize("who", ["key", "key+tsa"])
+def test_a_record_of_the_log_about_itself_left_out(gap: World, tmp_path: Path, kind: bytes, who: str) -> None:
+    case, _, trust = gap
+    if kind not in {line[6 : line.index(b'"', 6)] for line in lines(case, "/records.jsonl")}:
+        pytest.skip(f"{kind!r} is not in this log")
+    files = sealed(case, without(case, lambda line: line.startswith(b'{"k":"' + kind + b'"')), who)
+    result = verify(str(packed(files, tmp_path)), trust)
+    assert (result.code, result.failed) == (INVALID, "C10"), result
+    assert kind.decode() in result.problem
+
+
+def test_a_gap_left_out_and_the_count_changed_in_a_tree_grown_anew(gap: World, tmp_path: Path) -> None:
+    case, _, trust = gap
+    files = without(case, lambda line: line.startswith(b'{"k":"gap"'))
+    name = case.name("/records.jsonl")
+    files = regrow(case, replaced(files, name, b'"gap":1,', b"", 9), case.authority)
+    result = verify(str(packed(sealed(case, files, "key+tsa"), tmp_path)), trust)
+    assert (result.code, result.failed) == (INVALID, "C7"), result
+
+
+def test_a_stretch_that_begins_behind_the_gap(gap: World, tmp_path: Path) -> None:
+    """It cannot be hidden by showing less: then it is not shown how many records of the log there were."""
+    case, _, trust = gap
+    places = [int(place.split(b" ")[0]) for place in lines(case, "/records.index")]
+    requests = [at for at, line in enumerate(lines(case, "/records.jsonl")) if line.startswith(REQUEST)]
+    start = next(at for at, line in enumerate(lines(case, "/records.jsonl")) if line.startswith(b'{"k":"start"'))
+    assert places[start] < places[requests[0]]
+    files = reseal(begun_at(case, places[start] + 1), case.signer, case.authority)
+    result = verify(str(packed(files, tmp_path)), trust)
+    assert result.code in (INVALID, INCOMPLETE), result
+    assert "C7" in result.failed or any("about itself" in told for told in result.missing)
 
 
 # Anything at all.

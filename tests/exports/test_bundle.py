@@ -109,7 +109,7 @@ def test_what_another_process_lost_at_that_time_makes_it_incomplete(tmp_path: Pa
     bundle = exported(tmp_path)
     result = verify(str(bundle.path), brought(bundle))
     assert result.code == INCOMPLETE
-    assert result.missing[0].startswith("3 records could not be written (ENOSPC)")
+    assert re.match(r"3 records of \S+\.jsonl from .+ to .+ could not be written \(ENOSPC\)", result.missing[0])
 
 
 def test_a_torn_end_is_told_even_when_a_later_process_described_it(tmp_path: Path) -> None:

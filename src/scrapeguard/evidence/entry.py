@@ -161,8 +161,8 @@ def _push(heap: list[tuple[int, str, int, Entry, Iterator[Entry]]], stream: Iter
 
 
 def _stream(path: Path, offset: int, wanted: Callable[[bytes], bool], openings: Openings) -> Iterator[Entry]:
-    for line in lines(path, offset):
-        if line.whole and wanted(line.raw):
+    for line in lines(path, offset, wanted):
+        if line.whole:
             found = entry(path.name, line, openings)
             if found is not None:
                 yield found

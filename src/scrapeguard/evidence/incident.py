@@ -144,7 +144,9 @@ class Incident:
         self._measure(entry)
 
     def _count(self, what: str, value: str) -> None:
-        counter = self.counts.setdefault(what, Counter())
+        counter = self.counts.get(what)
+        if counter is None:
+            counter = self.counts[what] = Counter()
         if value in counter or len(counter) < 20 * LISTED:
             counter[value] += 1
 

@@ -4,8 +4,9 @@ Openings that are sealed under a record come with it; what they say is for openi
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,33 +36,35 @@ def segments(directory: Path) -> list[Path]:
     return sorted((directory / FOLDER).glob("*.jsonl"))
 
 
-def lines(path: Path, offset: int = 0) -> Iterator[Line]:
-    """Every line of a segment from an offset on with the openings under it, a torn last one too. Raises OSError."""
-    before: Line | None = None
+def lines(path: Path, offset: int = 0, wanted: Callable[[bytes], bool] | None = None) -> Iterator[Line]:
+    """Every line of a segment from an offset on with the openings under it, a torn last one too. Raises OSError.
+
+    With `wanted` only those of which it is true, asked with the line as it lies there: to pass over a line is cheap.
+    """
+    before: tuple[int, int, bytes] | None = None
     with path.open("rb") as file:
         file.seek(offset)
-        for number, raw in enumerate(iter(lambda: file.readline(LONGEST_SEALED), b""), 1):
-            if raw.startswith(SEALED):
+        for number, raw in enumerate(iter(partial(file.readline, LONGEST_SEALED), b""), 1):
+            if raw[:1] == SEALED:
                 if before is not None:
-                    yield _with(before, raw)
+                    yield _line(*before, raw)
                 before = None
             else:
                 if before is not None:
-                    yield before
-                whole = raw.endswith(b"\n") and len(raw) <= LONGEST
-                before = Line(number, offset, raw[:-1] if whole else raw, whole)
+                    yield _line(*before)
+                before = (number, offset, raw) if wanted is None or wanted(raw) else None
             offset += len(raw)
     if before is not None:
-        yield before
+        yield _line(*before)
 
 
-def _with(line: Line, sealed: bytes) -> Line:
-    """A line and the one with its openings."""
+def _line(number: int, offset: int, raw: bytes, sealed: bytes = b"") -> Line:
+    """A line, and the one with its openings."""
+    whole = raw.endswith(b"\n") and len(raw) <= LONGEST
+    raw = raw[:-1] if whole else raw
     if not sealed.endswith(b"\n"):
-        return Line(line.number, line.offset, line.raw, line.whole, torn=sealed)
-    if sealed.startswith(ERASED):
-        return line
-    return Line(line.number, line.offset, line.raw, line.whole, sealed[1:-1])
+        return Line(number, offset, raw, whole, torn=sealed)
+    return Line(number, offset, raw, whole, b"" if sealed.startswith(ERASED) else sealed[1:-1])
 
 
 def parse(raw: bytes) -> dict[str, Any] | None:

@@ -24,6 +24,8 @@ import re
 import struct
 import sys
 import zipfile
+from array import array
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -49,7 +51,7 @@ MOST_SMALL = 16 << 20  # bytes of a file that is read as a whole
 LONGEST_LINE = 65_537
 NAME = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{0,150}(/[A-Za-z0-9][A-Za-z0-9._-]{0,150}){0,5}")
 TAGS = {"README.txt", "bag-info.txt", "bagit.txt", "manifest-sha256.txt", "verify.py", "verify.sh"}
-INCIDENT = "data/analysis/incident.json"
+INCIDENT, ABOUT = "data/analysis/incident.json", "data/bundle.json"
 TAGMANIFEST, SEAL = "tagmanifest-sha256.txt", "seal/seal-sha256.txt"
 CHECKS = {
     "C1": "files",
@@ -64,6 +66,12 @@ CHECKS = {
     "C10": "completeness",
     "C11": "figures",
 }
+
+
+PUBLIC = {  # kinds of records of the log about itself, all of which are shown
+    "start", "close", "gap", "recovery", "damage", "clock", "config.activated", "notice.published", "window.close",
+    "anchor", "anchor.delayed", "anchor.resumed", "key.rotated", "selftest.result", "retention", "gap.start", "gap.end",
+}  # fmt: skip
 
 
 class Unusable(Exception):
@@ -168,7 +176,7 @@ class Check:
         self.at = "C4"
         result.steps.append(("C4", self._stamps(files, result)))
         audit = Audit(files)
-        audit.starts = {log.shard: log.start for log in self.logs}
+        audit.ranges = {log.shard: (log.start, log.size) for log in self.logs}
         for log in self.logs:
             walk(log, audit)
         audit.finish()
@@ -688,7 +696,15 @@ class Writer:
     forces: set[tuple[str, str]] = field(default_factory=set)  # short digests of settings and notices put in force
 
 
-Counted = tuple[str, int, str, int]  # a subject's record: log, leaf, writer, n
+@dataclass(slots=True)
+class Run:
+    """Records of one subject, hour, log and writer that no close covered yet."""
+
+    first: int  # the number of the first; the others follow one by one
+    leaves: "array[int]"
+
+
+Runs = dict[tuple[str, str], Run]  # by log and writer
 
 
 @dataclass(slots=True)
@@ -700,7 +716,8 @@ class Close:
     parts: int
     log: str  # what it covers: the leaves [0, upto) of this month's log, as far as no close before did
     upto: int
-    tags: dict[str, str] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)  # tag -> subject, of those whose records are disclosed
+    due: dict[str, str] = field(default_factory=dict)  # the same subjects, if it counts them -> digest of the counts
     last: int = -1  # leaf of its newest part
     here: int = 0  # parts that are here
     counted: set[str] = field(default_factory=set)  # subjects that were compared
@@ -714,9 +731,17 @@ class Audit:
         self.missing: list[str] = []
         self.writers: dict[str, Writer] = {}
         self.counts: dict[tuple[str, str], Counter[str]] = {}  # (subject, hour) -> writer -> n
-        self.waiting: dict[tuple[str, str], list[Counted]] = {}  # the same, those that no close covered yet
+        self.waiting: dict[tuple[str, str], Runs] = {}  # the same, those that no close covered yet
+        self.events: dict[str, list[tuple[int, str]]] = {}  # log -> leaf and kind of what no close covered yet
+        self.covered: dict[str, int] = {}  # log -> up to which leaf closes say how many there are
+        self.late: dict[str, int] = {}  # authority -> since when it does not answer
+        self.anchored = 0  # when somebody did, last
+        self.unshared: dict[str, int] = {}  # writer -> since when the shared store does not answer it
         self.closes: list[Close] = []
-        self.starts: dict[str, int] = {}  # log -> the first leaf of the range
+        self.ranges: dict[str, tuple[int, int]] = {}  # log -> the leaves whose hashes are here, from and to
+        told = canonical(files.small(ABOUT), ABOUT)
+        with shaped(ABOUT):
+            self.claimed = {str(subject) for subject in told["subjects"]}
         self.subjects: dict[str, str] = {}  # pseudonym -> client key
         self.named: set[str] = set()  # files that records name by digest
         self.sums = Figures(files)
@@ -781,13 +806,14 @@ class Audit:
         if counted[name] != fields["n"]:
             told = f"it is record {fields['n']} of its subject, hour and writer; {counted[name]} was to come"
             raise Refused(told, file, at, "C10")
-        self.waiting.setdefault(key, []).append((log.shard, index, name, fields["n"]))
+        runs = self.waiting.setdefault(key, {})
+        if (log.shard, name) not in runs:
+            runs[log.shard, name] = Run(fields["n"], array("Q"))
+        runs[log.shard, name].leaves.append(index)
         opened = self._opened(log, index, fields["sd"])
         client = opened.get("client")
-        if client is not None:
-            with shaped(log.folder + "disclosures.txt", 0, "C9"):
-                if self.subjects.setdefault(fields["sub"], client["key"]) != client["key"]:
-                    raise Refused("one pseudonym stands for two", log.folder + "disclosures.txt", 0, "C9")
+        if client is not None and self.subjects.setdefault(fields["sub"], client["key"]) != client["key"]:
+            raise Refused("one pseudonym stands for two", log.folder + "disclosures.txt", 0, "C9")
         if client is None or "request" not in opened:
             self.number["dark"] += 1
         else:
@@ -807,8 +833,10 @@ class Audit:
                 raise Refused(f"the record does not commit to this {group!a}", name, number, "C9")
             opened[group] = {}
             if group in ("client", "request"):  # what the others say is not needed here
-                with shaped(name, number, "C9"):
+                try:
                     _, _, opened[group] = json.loads(text)
+                except (ValueError, TypeError, RecursionError) as error:
+                    raise Refused("it is no disclosure", name, number, "C9") from error
             self.number["disclosures"] += 1
             self._next = next(self._openings)
         if 0 <= self._next[0] < index:
@@ -829,16 +857,45 @@ class Audit:
             raise Refused(f"it is the start of {what['segment']}, not of {name}", file, number, "C7")
         self._force(name, fields, file)
         self.writers[name].started |= kind == "start"
-        if kind == "gap":
-            self.missing.append(f"{what['count']} records could not be written ({what['error']}), {where}")
+        if kind in PUBLIC:
+            self.events.setdefault(log.shard, []).append((index, kind))
+        if kind == "window.close":
+            self._close(log, index, what, file, number)
+        else:
+            self.missing += [f"{said}, {where}" for said in self._missing(kind, what, name, fields["t"])]
+
+    def _missing(self, kind: str, what: dict[str, Any], name: str, time: int) -> Iterator[str]:
+        """What a record of the log about itself says to be missing: how much, of which writer, from when to when."""
+        if kind == "gap" and what["count"]:
+            span = f"from {moment(what['first'])} to {moment(what['last'])}"
+            yield f"{what['count']} records of {name} {span} could not be written ({what['error']})"
+        if kind == "gap" and what["unsynced"]:
+            told = f"{what['unsynced']} times {name} could not make durable what it had written"
+            yield f"{told} ({what['error']}), before {moment(time)}"
         elif kind == "recovery" and (what["torn"] or what["damaged"]):
             torn = what["torn"]["bytes"] if what["torn"] else 0
-            told = f"{what['segment']} has {torn} torn bytes at its end and {what['damaged']} damaged lines"
-            self.missing.append(f"{told}, {where}")
+            after = f"after record {what['seq']}, found on {moment(time)}"
+            yield f"{what['segment']} has {torn} torn bytes at its end and {what['damaged']} damaged lines, {after}"
         elif kind == "damage":
-            self.missing.append(f"{what['file']} is damaged from byte {what['offset']} on, {where}")
-        elif kind == "window.close":
-            self._close(log, index, what, file, number)
+            yield f"{what['file']} is damaged from byte {what['offset']} on, found on {moment(time)}"
+        elif kind == "clock" and what["step_us"]:
+            told = f"the clock of {name}'s machine was stepped by {what['step_us'] / SECOND:+.1f} s"
+            yield f"{told}, seen on {moment(time)}: times before and after cannot be compared"
+        elif kind == "gap.start":
+            self.unshared[name] = what["start"]
+        elif kind == "gap.end":
+            self.unshared.pop(name, None)
+            span = f"from {moment(what['start'])} to {moment(what['end'])}"
+            yield f"the shared store did not answer {name} {span}: {what['missed']} times it counted alone"
+        elif kind == "anchor":
+            self.anchored = time
+        elif kind == "anchor.delayed":
+            self.late[what["by"]] = time
+        elif kind == "anchor.resumed":
+            self.late.pop(what["by"], None)
+            if time - what["since"] > SKEW and self.anchored < what["since"]:
+                span = f"from {moment(what['since'])} to {moment(time)}"
+                yield f"{what['by']} stamped nothing {span}: what was recorded then existed by its end, at the latest"
 
     def _force(self, name: str, fields: dict[str, Any], file: str) -> None:
         active = fields["what"] if fields["k"] == "config.activated" else fields["what"].get("active")
@@ -871,26 +928,55 @@ class Audit:
             close = newest
         else:
             before = what["previous_log"], what["previous"]
-            out = before[1] >= self.starts.get(before[0], before[1] + 1)  # it lies in the range and is not here
+            first = self.ranges.get(before[0], (before[1] + 1, 0))[0]
+            out = before[1] >= first  # it lies in the range and is not here
             if before != (newest.log, newest.last) if newest else out:
                 raise Refused("it does not name the count before it: one was left out", file, number, "C10")
             close = Close(what["salt"], what["win"], what["parts"], log.shard, what["upto"])
+            close.names = {tag(close, subject): subject for subject in self.claimed}
             self.closes.append(close)
         close.last, close.here = index, close.here + 1
-        close.tags |= {entry[:16]: entry[16:] for entry in what["tags"]}
+        for entry in what["tags"]:
+            if entry[:16] in close.names:
+                close.due[close.names[entry[:16]]] = entry[16:]
         if close.here == close.parts:
             for key in [key for key in self.waiting if key[1] == close.win]:
                 self._compare(close, key[0], self.waiting.pop(key))
+            for name, told in what["events"].items():
+                self._compare_events(close, name, told["from"], told["kinds"])
 
-    def _compare(self, close: Close, subject: str, records: list[Counted]) -> None:
+    def _compare_events(self, close: Close, name: str, first: int, kinds: dict[str, int]) -> None:
+        """C10: the records of a log about itself, from a leaf up to where this close ends, are as many as it says."""
+        start, stop = self.ranges.get(name, (0, 0))
+        if self.covered.get(name, first) != first:
+            raise Refused(f"a count of the log {name} does not begin where the one before ended", ABOUT, 0, "C10")
+        upto = close.upto if name == close.log else stop
+        self.covered[name] = upto
+        waiting = self.events.pop(name, [])
+        self.events[name] = [(leaf, kind) for leaf, kind in waiting if leaf >= upto]
+        if first >= stop:
+            return  # none of it is shown
+        if first < start:
+            span = f"the leaves {start} to {upto - 1} of the log {name}"
+            self.missing.append(f"C10: how many records of the log about itself there are in {span} is not shown")
+            return
+        here = Counter(kind for leaf, kind in waiting if first <= leaf < upto)
+        for kind in sorted(PUBLIC):
+            if kinds.get(kind, 0) != here[kind]:
+                span = f"the leaves {first} to {upto - 1}"
+                said = f"{kinds.get(kind, 0)} records of the kind {kind} are in {span}; {here[kind]} are here"
+                raise Refused(said, f"data/log/{name}/records.jsonl", 0, "C10")
+
+    def _compare(self, close: Close, subject: str, runs: Runs) -> None:
         """C10: the subject's records that this close covers are as many as it commits to."""
         counts: dict[str, int] = {}
-        rest = []
-        for record in records:
-            if record[0] == close.log and record[1] >= close.upto:
-                rest.append(record)
-            else:
-                counts[record[2]] = max(record[3], counts.get(record[2], 0))
+        rest: Runs = {}
+        for (log, writer), run in runs.items():
+            covered = bisect_left(run.leaves, close.upto) if log == close.log else len(run.leaves)
+            if covered:
+                counts[writer] = max(run.first + covered - 1, counts.get(writer, 0))
+            if covered < len(run.leaves):
+                rest[log, writer] = Run(run.first + covered, run.leaves[covered:])
         if rest:
             self.waiting[subject, close.win] = rest
         if not counts:
@@ -898,7 +984,7 @@ class Audit:
         close.counted.add(subject)
         listed = ",".join(f"{writer}={n}" for writer, n in sorted(counts.items()))
         due = hashlib.sha256(f"{close.salt}|{subject}|{listed}".encode()).hexdigest()[:32]
-        if close.tags.get(tag(close, subject)) != due:
+        if close.due.get(subject) != due:
             said = f"the records of {subject} in the hour {close.win} are not as many as the log committed to"
             raise Refused(said, f"data/log/{close.log}/records.jsonl", 0, "C10")
 
@@ -913,14 +999,21 @@ class Audit:
             days.setdefault(win[:10], set()).add(subject)
         for close in self.closes if wins else ():
             for subject in days.get(close.win[:10], set()) - close.counted:
-                if wins[0] <= close.win <= wins[-1] and tag(close, subject) in close.tags:
+                if wins[0] <= close.win <= wins[-1] and subject in close.due:
                     said = f"there are records of {subject} in the hour {close.win}, and they are not here"
                     raise Refused(said, f"data/log/{close.log}/records.jsonl", 0, "C10")
-        for (_, win), records in sorted(self.waiting.items()):
-            self.missing.append(
-                f"C10: nobody committed to how many records the hour {win} has after leaf {records[0][1] - 1}: "
-                f"{len(records)} of them are here"
-            )
+        for (_, win), runs in sorted(self.waiting.items()):
+            first = min(run.leaves[0] for run in runs.values())
+            count = sum(len(run.leaves) for run in runs.values())
+            told = f"nobody committed to how many records the hour {win} has after leaf {first - 1}"
+            self.missing.append(f"C10: {told}: {count} of them are here")
+        if {subject for subject, _ in self.counts} != self.claimed:
+            raise Refused("it does not name just the subjects whose records are here", ABOUT, 0, "C11")
+        for name, since in self.unshared.items():
+            self.missing.append(f"the shared store did not answer {name} from {moment(since)} on: it counted alone")
+        for name, since in self.late.items():
+            if self.anchored < since:
+                self.missing.append(f"{name} stamped nothing from {moment(since)} on, as far as is shown here")
 
     def looked(self, logs: Sequence[Log]) -> dict[str, str]:
         """What C5, C6, C7, C9 and C10 looked at."""
@@ -969,6 +1062,28 @@ def tag(close: Close, subject: str) -> str:
     return hashlib.sha256(f"{close.salt}|{subject}".encode()).hexdigest()[:16]
 
 
+class Known:
+    """A set of 64-bit hashes that takes a seventh of the memory of one of Python's: an open-addressed table."""
+
+    def __init__(self) -> None:
+        self.slots, self.count = array("Q", bytes(512)), 0
+
+    def add(self, value: int) -> None:
+        value = value & 0xFFFF_FFFF_FFFF_FFFF or 1  # 0 marks a free slot
+        mask = len(self.slots) - 1
+        at = value & mask
+        while there := self.slots[at]:
+            if there == value:
+                return
+            at = (at + 1) & mask
+        self.slots[at] = value
+        self.count += 1
+        if self.count * 4 > len(self.slots) * 3:
+            old, self.slots, self.count = self.slots, array("Q", bytes(16 * len(self.slots))), 0
+            for value in filter(None, old):
+                self.add(value)
+
+
 class Figures:
     """The sums of an incident, counted again from the requests of its time."""
 
@@ -978,8 +1093,8 @@ class Figures:
             self.since, self.until = int(self.told["first"]), int(self.told["last"])
         self.sums: Counter[str] = Counter()
         self.statuses: Counter[str] = Counter()
-        self.asked: set[int] = set()  # hashes of objects
-        self.taken: set[int] = set()
+        self.asked = Known()  # hashes of objects
+        self.taken = Known()
         self.actors: set[str] = set()
         self.times: list[int] = []  # first and last
         self.opening: tuple[int, str, int, str] | None = None  # time, writer, seq and digest of the first odd request
@@ -1004,11 +1119,11 @@ class Figures:
 
     def counted(self) -> dict[str, Any]:
         sums, opening = self.sums, self.opening or (0, "", 0, "")
-        taken = {"bytes": sums["taken_bytes"], "objects": len(self.taken), "requests": sums["taken"]}
+        taken = {"bytes": sums["taken_bytes"], "objects": self.taken.count, "requests": sums["taken"]}
         return {
             **{name: sums[name] for name in ("bytes", "micros", "odd", "refused", "requests")},
             "actor": next(iter(self.actors)) if len(self.actors) == 1 else sorted(self.actors),
-            "distinct": len(self.asked),
+            "distinct": self.asked.count,
             "first": min(self.times, default=0),
             "id": opening[3][:12],
             "last": max(self.times, default=0),
@@ -1284,11 +1399,18 @@ class Files:
         """The lines of a file without their newlines."""
         if name not in self.sizes:
             raise Refused("it is missing", name)
+        done, rest = 0, b""
         with self.opened(name) as file:
-            for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), 1):
-                if not line.endswith(b"\n"):
-                    raise Refused(f"it does not end within {LONGEST_LINE} bytes", name, number)
-                yield line[:-1]
+            while block := file.read(1 << 18):
+                *lines, rest = (rest + block).split(b"\n")
+                for number, line in enumerate((*lines, rest), done + 1):
+                    if len(line) >= LONGEST_LINE:
+                        raise Refused(f"it is longer than {LONGEST_LINE} bytes", name, number)
+                    if number <= done + len(lines):
+                        yield line
+                done += len(lines)
+        if rest:
+            raise Refused("it does not end in a line end", name, done + 1)
 
 
 def check_layout(file: BinaryIO, infos: list[zipfile.ZipInfo]) -> None:
@@ -1326,10 +1448,12 @@ def canonical(data: bytes, file: str, line: int = 0, check: str = "") -> dict[st
 
 
 def hexed(text: bytes, file: str, line: int) -> bytes:
-    with shaped(file, line, "C5"):
+    try:
         value = bytes.fromhex(text.decode("ascii"))
-        if len(value) != 32 or len(text) != 64:
-            raise ValueError("no SHA-256")
+    except ValueError:
+        value = b""
+    if len(value) != 32 or len(text) != 64:
+        raise Refused("it is no SHA-256 in hex", file, line, "C5")
     return value
 
 

@@ -55,10 +55,10 @@ class Loss:
         first, last = self.incident.first, self.incident.last
         span = max(last - first, 1)
         for path in segments(directory):
-            for line in lines(path):
-                if line.raw.startswith(EXPENSE) and line.whole:
+            for line in lines(path, 0, _counts):
+                if line.raw.startswith(EXPENSE):
                     self._expense(line.raw)
-                found = WORK.search(line.raw) if line.whole and line.raw.startswith(REQUEST) else None
+                found = WORK.search(line.raw) if line.whole else None
                 if found is None or not first - span <= (time := int(found[1])) <= last + span:
                     continue
                 load = self.loads[PERIODS[(time >= first) + (time > last)]]
@@ -106,3 +106,7 @@ class Loss:
             "objects": len(incident.taken.objects),
             "shares_per_mille": {what: self.share(what) for what in ("requests", "bytes", "micros")},
         }
+
+
+def _counts(raw: bytes) -> bool:
+    return raw.startswith((REQUEST, EXPENSE))

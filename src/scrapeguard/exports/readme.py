@@ -13,7 +13,8 @@ only a witness that remembers, or a second bundle to compare with, shows it. Who
 Times before the first time stamp. A time stamp proves that a record existed by then, never that it did not before.
 Whatever a thief of the log's key who also reaches the time-stamp authority invents from that moment on.
 That nothing is missing. A request that never reached the log left no trace; what the log knows to be missing is listed.
-That a record of the log about itself (a gap, a recovery) was not left out at the export: only requests are counted.
+That no process told of a gap later: the counts say how many gaps and other records about itself the log had when the \
+last hour was closed; who could write again only after that told it behind the stretch that is shown.
 Records of the hour that was not closed yet, and those of an actor's other addresses: the counts are by pseudonym.
 Intent. A signal is an observation with a number and a limit; what it means is for the reader to judge.
 That the objects are protected by law. Requests and bytes are counted here, and no legal opinion is given.
@@ -83,8 +84,9 @@ A record
 time of the event in microseconds since 1970 UTC, "mono" the machine's monotonic clock, "what" facts that
 name nobody. Requests also have "sd", SHA-256 of their disclosures; "sub", the client's pseudonym of the
 day; "n", the number of this record among those of its writer, hour and pseudonym; "win", the hour. A
-disclosure is ["SALT","NAME",VALUE]. Each hour's numbers are committed to by a "window.close": that is how
-an omitted record shows. Cookies, passwords, keys and bodies are never recorded.
+disclosure is ["SALT","NAME",VALUE]. Each hour's numbers are committed to by a "window.close", and with
+them how many records of each other kind there were ("events"): that is how an omitted one shows.
+Cookies, passwords, keys and bodies are never recorded.
 
 What this does not prove
 ------------------------
