@@ -24,6 +24,7 @@ from scrapeguard.policy import Lists, Policy
 from scrapeguard.signals import Panel
 
 log = logging.getLogger("scrapeguard")
+Site = Callable[[Facts, Parts], ASGIApp]
 NOTICE = Verdict(Rung.ALLOW, Rung.ALLOW, "notice")
 
 
@@ -67,15 +68,14 @@ class ScrapeGuard:
 
     `config` is a path to a TOML file, tables, a Config, or None for the defaults. Raises ConfigError.
     `site` gives, in place of `app`, the app for one request: a door that wants to know what was decided about it.
+    `holds`: whether connections may be held in the tarpit; not those on which a proxy waits for a decision.
     """
 
     def __init__(
-        self,
-        app: ASGIApp,
-        config: configuration.Source = None,
-        site: Callable[[Facts, Parts], ASGIApp] | None = None,
+        self, app: ASGIApp, config: configuration.Source = None, site: Site | None = None, *, holds: bool = True
     ) -> None:
         self.app = app
+        self._holds = holds
         self._site = site
         self._source = config
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -121,7 +121,7 @@ class ScrapeGuard:
             self._later(judge.note(facts))
             return Decision(facts, NOTICE, parts.notices.answer(facts), parts, judge)
         verdict = await judge(facts)
-        answer = None if verdict.rung is Rung.ALLOW else parts.responses.answer(verdict, facts)
+        answer = None if verdict.rung is Rung.ALLOW else parts.responses.answer(verdict, facts, hold=self._holds)
         return Decision(facts, verdict, answer, parts, judge)
 
     def conclude(self, decision: "Decision", outcome: Outcome) -> None:
@@ -133,7 +133,9 @@ class ScrapeGuard:
 
     def reload(self) -> None:
         """Read the configuration again and swap it in whole; a faulty one changes nothing. Raises ConfigError."""
-        self._use(building.rebuild(configuration.load(self._source), self.parts))
+        before = self.parts
+        self._use(building.rebuild(configuration.load(self._source), before))
+        before.responses.release()
 
     async def close(self) -> None:
         """Finish what is under way, close the evidence and the store."""

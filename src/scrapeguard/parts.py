@@ -16,7 +16,7 @@ from scrapeguard.model import Mode, Store
 from scrapeguard.notices import Notices
 from scrapeguard.notices import configured as notices_of
 from scrapeguard.policy import Lists, Policy
-from scrapeguard.responses import Responses, ResponseSettings
+from scrapeguard.responses import Responses, ResponseSettings, TarpitSettings
 from scrapeguard.sidecar import ProxySettings
 from scrapeguard.signals import DETECTORS, Panel
 from scrapeguard.stores import StoreSettings, check, open_store
@@ -113,7 +113,8 @@ def _assemble(config: Config, old: Parts | None) -> Parts:
     crawlers = Crawlers(knowing, config.path, old.crawlers if old else None)
     passes = Passes(config.section("challenge", ChallengeSettings), old.passes.made if old else None)
     reader = FactsReader(reading, notices.forbidden, crawlers.identify, passes)
-    responses = Responses(config.section("responses", ResponseSettings), telling.contact, telling.terms_url)
+    holding = config.section("tarpit", TarpitSettings)
+    responses = Responses(config.section("responses", ResponseSettings), telling.contact, telling.terms_url, holding)
     lists = Lists(Networks(listed.deny, "lists.deny"), Networks(listed.allow, "lists.allow"))
     storing, recording = config.section("store", StoreSettings), config.section("evidence", EvidenceSettings)
     keeper = config.section("keeper", KeeperSettings)

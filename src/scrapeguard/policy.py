@@ -117,18 +117,18 @@ class Policy:
         return "" if answerable and not facts.websocket else "resource"
 
     def excused(self, rung: Rung, excuse: Excuse, signals: Sequence[Signal]) -> Rung:
-        """What takes the place of a challenge where there is an excuse; every harsher rung stays.
+        """What takes the place of a challenge where there is an excuse, and of the tarpit for a crawler.
 
         With a pass, looks are forgiven, below a challenge too; who takes too much is slowed down as without one.
         """
+        if excuse == "crawler" and rung in (Rung.CHALLENGE, Rung.TARPIT):
+            return Rung.THROTTLE  # it answers no question, understands a 429, and is not held
         if not excuse or rung > Rung.CHALLENGE:
             return rung
         if excuse == "pass":
             rest = sum(signal.weight for signal in signals if signal.mode == "enforce" and signal.detector not in LOOKS)
             return Rung.THROTTLE if 0 < self.throttle <= rest else Rung.ALLOW
-        if rung is not Rung.CHALLENGE:
-            return rung
-        return Rung.THROTTLE if excuse == "crawler" else Rung.ALLOW
+        return Rung.ALLOW if rung is Rung.CHALLENGE else rung
 
     def decide(self, signals: Sequence[Signal], tally: Tally, now: int, mode: Mode, excuse: Excuse = "") -> Verdict:
         """The verdict on one request at `now` (microseconds).
@@ -150,7 +150,10 @@ class Policy:
         without = max(rung, stands)
         if excuse:
             rung, intended = self.excused(rung, excuse, signals), self.excused(intended, excuse, signals)
-            stands = Rung.ALLOW if stands is Rung.CHALLENGE else stands
+            if stands is Rung.CHALLENGE:
+                stands = Rung.ALLOW
+            elif stands is Rung.TARPIT and excuse == "crawler":
+                stands = Rung.THROTTLE
         excuse = excuse if max(rung, stands) < without else ""
         held = stands >= rung and stands is not Rung.ALLOW
         if held:

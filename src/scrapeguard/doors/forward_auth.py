@@ -47,7 +47,7 @@ class ForwardAuth:
     """The decision service as an ASGI app; with a bound datagram socket, it hears reports. Raises ConfigError."""
 
     def __init__(self, config: configuration.Source = None, reporting: socket.socket | None = None) -> None:
-        self.guard = ScrapeGuard(self._nothing, config)
+        self.guard = ScrapeGuard(self._nothing, config, holds=False)
         self._reports = None if reporting is None else Reports(reporting, self.guard.conclude)
         demand_proxies(self.guard.parts.config)
         self._complaints: set[str] = set()
@@ -96,7 +96,7 @@ class ForwardAuth:
         visitor = original(scope, "nginx")
         verdict, reference = _unpack(given, parts.mode)
         facts = replace(parts.reader.read(visitor, time.time_ns() // 1000), reference=reference)
-        await parts.responses.answer(verdict, facts)(scope, receive, send)
+        await parts.responses.answer(verdict, facts, hold=False)(scope, receive, send)
 
     async def _nothing(self, scope: Scope, receive: Receive, send: Send) -> None:
         """In place of a site."""

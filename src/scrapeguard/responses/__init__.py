@@ -7,14 +7,18 @@ from starlette.types import ASGIApp
 
 from scrapeguard.model import Facts, Rung, Verdict
 from scrapeguard.responses.block import block
+from scrapeguard.responses.pit import Pit, TarpitSettings
 from scrapeguard.responses.preferences import Language
 from scrapeguard.responses.refusal import House
+from scrapeguard.responses.tarpit import tarpit
 from scrapeguard.responses.throttle import throttle
 
 ANSWERS: dict[Rung, Callable[[House, Verdict, Facts], ASGIApp]] = {
     Rung.THROTTLE: throttle,
     Rung.BLOCK: block,
-}  # a rung that is not here is answered like the next milder one that is
+}  # a rung that is not here is answered like the next milder one that is; the tarpit holds on to more than a verdict
+
+TARPIT = TarpitSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +32,18 @@ class ResponseSettings:
 class Responses:
     """`answer` gives the ASGI app for a verdict above ALLOW. `terms` is a URL or a path; both may be empty."""
 
-    def __init__(self, settings: ResponseSettings, contact: str, terms: str) -> None:
+    def __init__(self, settings: ResponseSettings, contact: str, terms: str, holding: TarpitSettings = TARPIT) -> None:
         self._house = House.of(settings.site, contact, terms, settings.language)
+        self._pit = Pit(holding)
 
-    def answer(self, verdict: Verdict, facts: Facts) -> ASGIApp:
+    def release(self) -> None:
+        """Hold no connection any more. Safe to call from any thread."""
+        self._pit.release()
+
+    def answer(self, verdict: Verdict, facts: Facts, *, hold: bool = True) -> ASGIApp:
+        """`hold`: whether the connection that this is sent on may be held; a proxy's question may not."""
+        if verdict.rung is Rung.TARPIT:
+            refused = block(self._house, verdict, facts)
+            return tarpit(self._house, verdict, facts, self._pit, refused) if hold else refused
         rung = max(rung for rung in ANSWERS if rung <= max(verdict.rung, Rung.THROTTLE))
         return ANSWERS[rung](self._house, verdict, facts)

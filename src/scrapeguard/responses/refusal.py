@@ -60,7 +60,7 @@ class Refusal:
         if scope["type"] == "websocket":
             await self._refuse_websocket(scope, receive, send)
             return
-        fields, body = self._content()
+        fields, body = self.content()
         await send({"type": "http.response.start", "status": self.status, "headers": fields})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
@@ -71,11 +71,12 @@ class Refusal:
         if "websocket.http.response" not in (scope.get("extensions") or {}):
             await send({"type": "websocket.close"})
             return
-        fields, body = self._content()
+        fields, body = self.content()
         await send({"type": "websocket.http.response.start", "status": self.status, "headers": fields})
         await send({"type": "websocket.http.response.body", "body": body})
 
-    def _content(self) -> tuple[Fields, bytes]:
+    def content(self) -> tuple[Fields, bytes]:
+        """Headers and body, as a page or as data."""
         headers, seconds = self.facts.headers, self._seconds()
         if headers is not None and wants_page(headers.get("accept")):
             spoken = language(headers.get("accept-language"), self.house.language)

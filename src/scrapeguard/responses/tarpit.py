@@ -1,0 +1,54 @@
+"""Tarpit: 429. All is told at once, but the end of the answer is long in coming.
+
+A program waits for that end; a person can read the page at once. Whoever cannot be held is refused at once.
+"""
+
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from scrapeguard.model import Facts, Verdict
+from scrapeguard.responses.page import Words
+from scrapeguard.responses.pit import Pit
+from scrapeguard.responses.preferences import Language
+from scrapeguard.responses.refusal import ABNORMAL_USAGE, Fields, House, Refusal
+
+WORDS: dict[Language, Words] = {
+    "en": Words(
+        "Your requests are answered slowly",
+        "Requests from your network look like the work of a program that copies this site, so this is all you get, and "
+        "the connection stays open for a while. You need not wait for more.",
+    ),
+    "zh": Words(
+        "您的请求将被缓慢应答",
+        "来自您所在网络的请求看起来像是程序在大量复制本网站的内容，因此您只会收到此页面，连接会保持一段时间。您无需继续等待。",
+    ),
+}
+UNBUFFERED: Fields = [(b"x-accel-buffering", b"no")]  # nginx would keep the bytes to itself
+
+
+@dataclass(frozen=True, slots=True)
+class Tarpit:
+    """One slow refusal, as an ASGI app; `instead` answers what cannot be held."""
+
+    pit: Pit
+    refusal: Refusal
+    instead: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] == "HEAD" or not self.pit.room():
+            await self.instead(scope, receive, send)
+            return
+        await self._begin(send)
+        await self.pit.hold(receive, send)
+
+    async def _begin(self, send: Send) -> None:
+        fields, body = self.refusal.content()
+        fields = [pair for pair in fields if pair[0] != b"content-length"] + UNBUFFERED
+        await send({"type": "http.response.start", "status": self.refusal.status, "headers": fields})
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+
+
+def tarpit(house: House, verdict: Verdict, facts: Facts, pit: Pit, instead: ASGIApp) -> Tarpit:
+    refusal = Refusal(house, 429, ABNORMAL_USAGE, "Abnormal usage detected", WORDS, verdict, facts)
+    return Tarpit(pit, refusal, instead)
