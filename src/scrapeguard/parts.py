@@ -16,7 +16,8 @@ from scrapeguard.model import Mode, Store
 from scrapeguard.notices import Notices
 from scrapeguard.notices import configured as notices_of
 from scrapeguard.policy import Lists, Policy
-from scrapeguard.responses import Responses, ResponseSettings, TarpitSettings
+from scrapeguard.responses import Responses, ResponseSettings
+from scrapeguard.responses.pit import TarpitSettings
 from scrapeguard.sidecar import ProxySettings
 from scrapeguard.signals import DETECTORS, Panel
 from scrapeguard.stores import StoreSettings, check, open_store

@@ -10,7 +10,7 @@ from scrapeguard.responses.block import block
 from scrapeguard.responses.pit import Pit, TarpitSettings
 from scrapeguard.responses.preferences import Language
 from scrapeguard.responses.refusal import House
-from scrapeguard.responses.tarpit import tarpit
+from scrapeguard.responses.tarpit import Tarpit
 from scrapeguard.responses.throttle import throttle
 
 ANSWERS: dict[Rung, Callable[[House, Verdict, Facts], ASGIApp]] = {
@@ -43,7 +43,6 @@ class Responses:
     def answer(self, verdict: Verdict, facts: Facts, *, hold: bool = True) -> ASGIApp:
         """`hold`: whether the connection that this is sent on may be held; a proxy's question may not."""
         if verdict.rung is Rung.TARPIT:
-            refused = block(self._house, verdict, facts)
-            return tarpit(self._house, verdict, facts, self._pit, refused) if hold else refused
+            return Tarpit(self._pit, self._house, verdict, facts) if hold else block(self._house, verdict, facts)
         rung = max(rung for rung in ANSWERS if rung <= max(verdict.rung, Rung.THROTTLE))
         return ANSWERS[rung](self._house, verdict, facts)

@@ -8,7 +8,7 @@ import asyncio
 import resource
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from types import FrameType
@@ -44,13 +44,9 @@ class Held:
 
     send: Send
     task: asyncio.Task[object]
-    until: float
-    drip: asyncio.Task[None] | None = None  # a byte that is on its way
+    until: float = 0.0
+    drip: asyncio.Task[None] | None = None  # a byte that is on its way, and not taken yet
     over: bool = False
-
-    def stuck(self) -> bool:
-        """Whether not even the byte before was taken."""
-        return self.drip is not None and not self.drip.done()
 
     def let_go(self) -> None:
         """End the wait. Called while the task waits in `hold` and nowhere else, so that nothing else is cancelled."""
@@ -59,8 +55,12 @@ class Held:
             self.task.cancel()
 
     async def one_byte(self) -> None:
-        with suppress(OSError):  # the client has just gone; `receive` says so
+        try:
             await self.send(DROP)
+        except OSError:
+            pass  # the client has just gone; `receive` says so
+        finally:
+            self.drip = None
 
 
 class Pit:
@@ -84,18 +84,23 @@ class Pit:
             before_end(self.release)
         return self._count < self._most and loop is self._loop and not self._released
 
-    async def hold(self, receive: Receive, send: Send) -> None:
-        """End an answer that is under way, once its client has gone, its time is over, or all are released."""
-        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    async def hold(self, begin: Callable[[Send], Awaitable[None]], receive: Receive, send: Send) -> None:
+        """`begin` an answer, and end it once its client has gone, its time is over, or all are released.
+
+        One coroutine, and nothing kept in it that is not needed: there are thousands of them.
+        """
+        task = asyncio.current_task()
         assert task is not None, "an ASGI app runs in a task"
-        held, slot = Held(send, task, loop.time() + self._seconds), min(self._slots, key=len)
-        slot.add(held)
+        held, slot, gone, taken = Held(send, task), min(self._slots, key=len), False, 0
         self._count += 1
-        if self._timer is None:
-            self._timer = loop.call_later(TICK, self._turn)
-        gone = False
         try:
-            gone = await _gone(receive)
+            await begin(send)
+            self._add(held, slot)
+            while not gone and taken < MOST_SENT and not self._released:
+                message = await receive()
+                gone = message["type"] == "http.disconnect"
+                taken += len(message.get("body", b"")) + EACH
+                del message
         except asyncio.CancelledError:
             if not held.over:  # it is the server that ends this
                 raise
@@ -103,13 +108,20 @@ class Pit:
         finally:
             slot.discard(held)
             self._count -= 1
-            if held.stuck() and held.drip is not None:
+            if held.drip is not None:
                 held.drip.cancel()
-                gone = True
+                gone = True  # or as good as gone
         if not gone:
             with suppress(OSError, TimeoutError):
                 async with asyncio.timeout(PATIENCE):
                     await send(END)
+
+    def _add(self, held: Held, slot: set[Held]) -> None:
+        assert self._loop is not None, "somebody asked whether there is room"
+        held.until = self._loop.time() + self._seconds
+        slot.add(held)
+        if self._timer is None:
+            self._timer = self._loop.call_later(TICK, self._turn)
 
     def release(self) -> None:
         """Let everybody go, and hold nobody any more. Safe to call from any thread."""
@@ -128,22 +140,12 @@ class Pit:
         self._at = (self._at + 1) % len(self._slots)
         now = self._loop.time()
         for held in self._slots[self._at]:
-            if held.until <= now or held.stuck():
+            if held.until <= now or held.drip is not None:
                 held.let_go()
             else:
-                held.drip = self._loop.create_task(held.one_byte())
+                drip = self._loop.create_task(held.one_byte())
+                held.drip = None if drip.done() else drip
         self._timer = self._loop.call_later(TICK, self._turn) if self._count else None
-
-
-async def _gone(receive: Receive) -> bool:
-    """Wait until the client has gone; False for one that rather goes on to send."""
-    taken = 0
-    while taken < MOST_SENT:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return True
-        taken += len(message.get("body", b"")) + EACH
-    return False
 
 
 def before_end(release: Callable[[], None]) -> None:

@@ -3,11 +3,13 @@
 A program waits for that end; a person can read the page at once. Whoever cannot be held is refused at once.
 """
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from scrapeguard.model import Facts, Verdict
+from scrapeguard.responses.block import block
 from scrapeguard.responses.page import Words
 from scrapeguard.responses.pit import Pit
 from scrapeguard.responses.preferences import Language
@@ -29,26 +31,22 @@ UNBUFFERED: Fields = [(b"x-accel-buffering", b"no")]  # nginx would keep the byt
 
 @dataclass(frozen=True, slots=True)
 class Tarpit:
-    """One slow refusal, as an ASGI app; `instead` answers what cannot be held."""
+    """One slow refusal, as an ASGI app."""
 
     pit: Pit
-    refusal: Refusal
-    instead: ASGIApp
+    house: House
+    verdict: Verdict
+    facts: Facts
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http" or scope["method"] == "HEAD" or not self.pit.room():
-            await self.instead(scope, receive, send)
-            return
-        await self._begin(send)
-        await self.pit.hold(receive, send)
+            return block(self.house, self.verdict, self.facts)(scope, receive, send)
+        return self.pit.hold(self.begin, receive, send)
 
-    async def _begin(self, send: Send) -> None:
-        fields, body = self.refusal.content()
+    async def begin(self, send: Send) -> None:
+        """All that there is to tell, and no end."""
+        words = (429, ABNORMAL_USAGE, "Abnormal usage detected", WORDS)
+        fields, body = Refusal(self.house, *words, self.verdict, self.facts).content()
         fields = [pair for pair in fields if pair[0] != b"content-length"] + UNBUFFERED
-        await send({"type": "http.response.start", "status": self.refusal.status, "headers": fields})
+        await send({"type": "http.response.start", "status": 429, "headers": fields})
         await send({"type": "http.response.body", "body": body, "more_body": True})
-
-
-def tarpit(house: House, verdict: Verdict, facts: Facts, pit: Pit, instead: ASGIApp) -> Tarpit:
-    refusal = Refusal(house, 429, ABNORMAL_USAGE, "Abnormal usage detected", WORDS, verdict, facts)
-    return Tarpit(pit, refusal, instead)
