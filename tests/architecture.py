@@ -28,7 +28,7 @@ HOMES = {  # the files or folders that may import a package that is not ours
     "dns": ("facts/dns.py",),
     "http_message_signatures": ("facts/signatures.py",),
     "httptools": ("doors/proxy/",),
-    "redis": ("stores/redis.py",),
+    "redis": ("stores/lines.py", "stores/cluster.py"),
     "rich": ("cli/",),
     "starlette": ("guard.py", "responses/", "notices/", "doors/", "console/", "demo/"),
     "ua_parser": ("facts/agent.py",),

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from servers import RedisServer, binaries
+from several import Cluster, Watched
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,6 +24,22 @@ def redis_servers() -> Iterator[dict[str, RedisServer]]:
 def redis_server(request: pytest.FixtureRequest, redis_servers: dict[str, RedisServer]) -> RedisServer:
     """Each of them in turn, emptied."""
     return redis_servers[request.param].emptied()
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """Three masters and their replicas, for tests that kill nobody."""
+    made = Cluster(next(iter(binaries().values())))
+    yield made
+    made.end()
+
+
+@pytest.fixture(scope="session")
+def watched() -> Iterator[Watched]:
+    """A master and its replica, with sentinels, for tests that kill nobody."""
+    made = Watched(next(iter(binaries().values())))
+    yield made
+    made.end()
 
 
 @pytest.fixture

@@ -19,14 +19,16 @@ ADDRESS = "address:192.0.2.7"
 Run = Callable[[Callable[[Store], Awaitable[None]]], None]
 
 
-@pytest.fixture(params=["memory", *binaries()])
+@pytest.fixture(params=["memory", *binaries(), "cluster", "watched"])
 def run(request: pytest.FixtureRequest, redis_servers: dict[str, RedisServer]) -> Run:
     """Runs a coroutine with a fresh store."""
 
     def fresh() -> Store:
         if request.param == "memory":
             return MemoryStore(salt=b"")
-        return RedisStore(redis_servers[request.param].emptied().url, budget=5.0, salt=b"")
+        several = request.param in ("cluster", "watched")
+        server = request.getfixturevalue(request.param) if several else redis_servers[request.param]
+        return RedisStore(server.emptied().url, budget=5.0, salt=b"")
 
     async def whole(test: Callable[[Store], Awaitable[None]]) -> None:
         store = fresh()

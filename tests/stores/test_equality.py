@@ -3,9 +3,10 @@
 import asyncio
 from dataclasses import dataclass
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from servers import RedisServer
+from several import Cluster
 from traffic import OK, SECOND, START, nothing, request
 
 from scrapeguard.model import Facts, Outcome, Plan, Rung, Store, Taken, Watch
@@ -42,6 +43,7 @@ WATCHES: tuple[Watch, ...] = (
 )
 PLANS = (Plan(WATCHES), Plan(WATCHES[::-2]))
 DAY = 86_400.0
+UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)  # to shrink takes minutes with six servers
 
 
 @dataclass(frozen=True)
@@ -98,10 +100,9 @@ async def same(memory: Store, redis: Store, traffic: list[Move]) -> None:
         assert answers[: len(answers) // 2] == answers[len(answers) // 2 :]
 
 
-def compare(server: RedisServer, traffic: list[Move]) -> None:
+def compare(server: RedisServer | Cluster, traffic: list[Move]) -> None:
     async def whole() -> None:
-        server.command("FLUSHDB")
-        redis = RedisStore(server.url, budget=5.0, salt=b"s")
+        redis = RedisStore(server.emptied().url, budget=5.0, salt=b"s")
         try:
             await same(MemoryStore(salt=b"s"), redis, traffic)
         finally:
@@ -114,6 +115,12 @@ def compare(server: RedisServer, traffic: list[Move]) -> None:
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 def test_the_same_traffic_gets_the_same_answers(redis_server: RedisServer, traffic: list[Move]) -> None:
     compare(redis_server, traffic)
+
+
+@given(st.lists(moves, min_size=10, max_size=60))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), phases=UNSHRUNK)
+def test_the_same_traffic_gets_the_same_answers_from_a_cluster(cluster: Cluster, traffic: list[Move]) -> None:
+    compare(cluster, traffic)
 
 
 def test_long_traffic_gets_the_same_answers(redis_server: RedisServer) -> None:

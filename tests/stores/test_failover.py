@@ -262,3 +262,52 @@ def test_the_memory_store_does_not_load_the_redis_package() -> None:
     code = "import sys, scrapeguard.stores; print('redis' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_standings_placed_while_redis_was_away_reach_it_when_it_is_back(own_server: RedisServer) -> None:
+    """The last word on each subject; what was lifted is lifted."""
+
+    async def story(stage: Stage) -> None:
+        await stage.store.place("address:192.0.2.5", Rung.BLOCK, 600, START)
+        await stage.observe(0)
+        own_server.hang()
+        await stage.fail(1)
+        for last in (7, 8, 9):
+            await stage.store.place(f"address:192.0.2.{last}", Rung.BLOCK, 600, START + last)
+            await stage.store.place(f"address:192.0.2.{last}", Rung.THROTTLE, 30, START + last)
+        await stage.store.place("address:192.0.2.9", Rung.ALLOW, 0, START + 10)
+        await stage.store.place("address:192.0.2.5", Rung.ALLOW, 0, START + 10)
+        own_server.wake()
+        stage.now += 2
+        assert not (await stage.observe(9)).degraded
+        await stage.store.close()
+        other = RedisStore(own_server.url, budget=5.0, salt=b"")
+        found = [(await other.observe(request(9, address=f"192.0.2.{last}"), PLAN)).standing for last in (5, 7, 8, 9)]
+        await other.close()
+        block = [Standing(Rung.BLOCK, START + last + 600 * SECOND, 1) for last in (7, 8)]
+        assert found == [Standing(), *block, Standing()]
+
+    play(own_server, story)
+
+
+def test_standings_are_owed_until_redis_stays_and_only_so_many(
+    own_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scrapeguard.stores.failover.MOST_OWED", 100)
+
+    async def story(stage: Stage) -> None:
+        await stage.observe(0)
+        own_server.kill()
+        await stage.fail()
+        for i in range(150):
+            await stage.store.place(f"address:{i}", Rung.BLOCK, 600, START)
+        own_server.start()
+        stage.now += 2
+        assert not (await stage.observe(9)).degraded
+        await stage.store.close()
+
+    play(own_server, story)
+    found = own_server.command("KEYS", "sg:{address:*")
+    assert isinstance(found, list)
+    assert len(found) == 101  # the visitor's own, too
+    assert b"sg:{address:49}" not in found

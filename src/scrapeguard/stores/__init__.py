@@ -12,14 +12,14 @@ from scrapeguard.stores.memory import MemoryStore
 if TYPE_CHECKING:
     from scrapeguard.stores.redis import RedisStore
 
-REDIS = ("redis", "rediss", "unix")
+REDIS = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
 
 
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
     """[store]"""
 
-    url: str = "memory://"  # or redis://, rediss://, unix://
+    url: str = "memory://"  # or redis://, rediss://, unix://, redis+sentinel://, redis+cluster://
     max_subjects: int = 50_000  # in memory; the longest unseen is forgotten first
     budget_ms: int = 50  # how long a visitor waits for a shared store at most
     breaker_seconds: float = 2.0  # how long a shared store that does not answer is left alone

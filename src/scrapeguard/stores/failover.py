@@ -1,6 +1,8 @@
 """When the shared store does not answer: a circuit breaker, this process's own counts, and the gap on record."""
 
+import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from time import monotonic
@@ -8,6 +10,7 @@ from typing import TypeVar
 
 from scrapeguard.errors import StoreUnavailable
 from scrapeguard.model import Facts, Outcome, Plan, Rung, Standing, Store, Tally
+from scrapeguard.stores.counting import SECOND
 from scrapeguard.stores.memory import MemoryStore
 
 log = logging.getLogger("scrapeguard.stores")
@@ -17,6 +20,7 @@ Event = Callable[[str, Mapping[str, int]], None]  # a name, and numbers for the 
 T = TypeVar("T")
 
 FAILURES = 3  # in a row, before the shared store is left alone for a while
+MOST_OWED = 10_000  # standings that the primary did not get; beyond it the one placed longest ago is forgotten
 
 
 class Failover:
@@ -25,7 +29,7 @@ class Failover:
     Local answers are marked degraded: their counts are this process's own and begin with the gap; standings
     above ALLOW that the primary told of go on. The gap is an event: "gap.start" {start}, and when the primary
     answers again "gap.end" {start, end, missed}, in microseconds of the facts' clock. `missed` counts all
-    operations that the primary did not get.
+    operations that the primary did not get. Standings among them it gets as soon as it answers, each as it was placed.
     """
 
     def __init__(
@@ -47,6 +51,8 @@ class Failover:
         self._probing = False
         self._start = 0  # of the first failure in a row, by the facts' clock
         self._before = 0  # operations missed before it
+        self._owed: OrderedDict[str, tuple[Rung, int, int]] = OrderedDict()
+        self._paying: asyncio.Task[None] | None = None
 
     @property
     def degraded(self) -> bool:
@@ -73,6 +79,7 @@ class Failover:
                 self._local.learn(subject, standing)
                 return standing
         self.missed += 1
+        self._owe(subject, rung, seconds, now)
         return await self._local.place(subject, rung, seconds, now)
 
     async def spend(self, key: str, seconds: int, now: int) -> bool:
@@ -86,6 +93,8 @@ class Failover:
 
     async def close(self) -> None:
         """Close both."""
+        if self._paying is not None:
+            await self._paying
         await self._primary.close()
         await self._local.close()
 
@@ -111,7 +120,32 @@ class Failover:
                 self._probing = False
         if self._failures:
             self._recovered(now)
+        if self._owed and self._paying is None:
+            self._paying = asyncio.get_running_loop().create_task(self._pay())
         return answer
+
+    def _owe(self, subject: str, rung: Rung, seconds: int, now: int) -> None:
+        """Remember a standing for the primary. A milder one does not replace one that holds, as in a store."""
+        owed = self._owed.get(subject)
+        if owed is not None and rung and owed[0] > rung and owed[2] + owed[1] * SECOND > now:
+            return
+        self._owed[subject] = (rung, seconds, now)
+        self._owed.move_to_end(subject)
+        if len(self._owed) > MOST_OWED:
+            self._owed.popitem(last=False)
+
+    async def _pay(self) -> None:
+        """Place what is owed, one after the other, so that no visitor waits for it; the rest when it answers again."""
+        try:
+            while self._owed:
+                subject, owed = next(iter(self._owed.items()))
+                await self._primary.place(subject, *owed)
+                if self._owed.get(subject) is owed:
+                    del self._owed[subject]
+        except StoreUnavailable as error:
+            log.debug("standings are still owed to the shared store: %s", error.message)
+        finally:
+            self._paying = None
 
     def _failed(self, error: StoreUnavailable, now: int) -> None:
         if not self._failures:

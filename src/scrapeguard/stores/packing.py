@@ -21,6 +21,7 @@ from scrapeguard.stores.counting import (
 )
 
 NOTHING = -1
+FIRST, NEXT, FREE, HELD = 1, 0, 2, 3  # what a subject is to its request; see observe.lua
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,9 @@ class Packing:
         """Who is counted for a request, in order."""
         return [(sheet, name) for sheet in self.sheets if (name := facts.subject(sheet.kind)) is not None]
 
-    def ask(self, sheet: Sheet, first: bool, time: int, taken: Sequence[Taken]) -> bytes:
+    def ask(self, sheet: Sheet, role: int, time: int, taken: Sequence[Taken]) -> bytes:
         """What a request adds for one subject, as observe.lua reads it."""
-        numbers = [sheet.number, int(first), time]
+        numbers = [sheet.number, role, time]
         for column in sheet.columns:
             value, kind = taken[column.place], column.kind
             if kind == "s":

@@ -1,82 +1,24 @@
 """The Redis store: one set of counts for all workers; requests that wait together share a round trip.
 
-Works with Redis 6.2 and later and with Valkey. Each subject is one hash, `prefix:{subject}`, read and written by one
-script, and every hash expires. The braces keep a subject in one slot where keys are spread over several servers.
+Works with Redis 6.2 and later and with Valkey, one of them, with Sentinel, or a cluster. Each subject is one hash,
+`prefix:{subject}`, read and written by one script, and every hash expires. The braces keep a subject in one slot.
 """
 
 import asyncio
-import hashlib
 import os
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from functools import lru_cache
-from pathlib import Path
 from typing import TypeVar
 
-from redis.asyncio.connection import AbstractConnection, ConnectionPool
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError
-
-from scrapeguard.errors import ConfigError
 from scrapeguard.model import Facts, Outcome, Plan, Rung, Standing, Tally
-from scrapeguard.stores.batch import FLIGHTS, Answers, Coalescer, late, unavailable
+from scrapeguard.stores.batch import Answers, Coalescer, late
+from scrapeguard.stores.cluster import Cluster
 from scrapeguard.stores.counting import REMEMBERED, SECOND, Digest, standing
-from scrapeguard.stores.packing import Packing
+from scrapeguard.stores.held import Held
+from scrapeguard.stores.lines import Script, Single, single
+from scrapeguard.stores.packing import FIRST, FREE, HELD, NEXT, Packing
 
-CONNECT_SECONDS = 1.0  # nobody waits that long, but a connection from afar may need it
-CONNECTIONS = FLIGHTS + 2  # for batches, and for placements beside them
-
-Word = str | bytes | int
-
-T = TypeVar("T", None, Answers, object)
-
-
-class Script:
-    """A Lua script; its digest is all that travels once the server knows it."""
-
-    def __init__(self, name: str) -> None:
-        self.text = (Path(__file__).parent / "lua" / name).read_text("utf-8")
-        self.digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
-
-
-class Lines:
-    """A few connections, each for one command at a time. (The client of the package costs twice the CPU.)
-
-    A line that broke connects anew with its next command. Raises StoreUnavailable when there is no answer or a
-    refusal, NoScriptError when the server does not know a script, ConfigError for a URL that cannot be one.
-    """
-
-    def __init__(self, url: str, timeout: float) -> None:
-        try:
-            self._pool = ConnectionPool.from_url(
-                url,
-                socket_timeout=timeout,
-                socket_connect_timeout=CONNECT_SECONDS,
-                retry=Retry(NoBackoff(), 0),  # a script run twice would count twice
-                protocol=2,  # no HELLO: one round trip less for a new connection
-            )
-        except ValueError:  # whose text may hold part of a password
-            hint = 'Write it like "redis://user:password@host:6379/0" or "unix:///run/redis.sock", and "/" as %2F.'
-            raise ConfigError("store.url cannot be read.", hint) from None
-        self._idle: list[AbstractConnection] = []
-        self._free = asyncio.Semaphore(CONNECTIONS)
-
-    async def command(self, *words: Word) -> object:
-        async with self._free:
-            line = self._idle.pop() if self._idle else self._pool.connection_class(**self._pool.connection_kwargs)
-            try:
-                await line.send_command(*words)
-                return await line.read_response()
-            except NoScriptError:
-                raise
-            except (RedisError, OSError, TimeoutError) as error:
-                raise unavailable(str(error) or type(error).__name__) from error
-            finally:
-                self._idle.append(line)
-
-    async def close(self) -> None:
-        for line in self._idle:
-            await line.disconnect()
+T = TypeVar("T")
 
 
 class RedisStore:
@@ -93,9 +35,10 @@ class RedisStore:
         self._plan: Plan | None = None
         self._packing: Packing | None = None
         self._agreement: asyncio.Task[None] | None = None
-        self._tasks: set[asyncio.Task[None] | asyncio.Task[Answers] | asyncio.Task[object]] = set()
+        self._tasks: set[asyncio.Task[None] | asyncio.Task[object]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._lines = Lines(self._url, self._budget)
+        self._servers = self._open()
+        self._held = Held()
 
     async def observe(self, facts: Facts, plan: Plan, outcome: Outcome | None = None) -> Tally:
         """See `Store.observe`."""
@@ -109,27 +52,42 @@ class RedisStore:
         if not subjects:
             return packing.tally((), taken, ())
         keys = [self._key(subject) for _, subject in subjects]
-        asks = [packing.ask(sheet, not place, facts.time, taken) for place, (sheet, _) in enumerate(subjects)]
-        return packing.tally(subjects, taken, await self._coalescer.ask(packing, keys, asks))
+        rest = self._rest(facts)
+        asks = [
+            packing.ask(sheet, rest if place else FIRST, facts.time, taken) for place, (sheet, _) in enumerate(subjects)
+        ]
+        tally = packing.tally(subjects, taken, await self._coalescer.ask(packing, keys, asks))
+        if self._servers.apart:
+            self._held.hear(subjects[0][1], tally.standing, facts.time)
+        return tally
 
     async def place(self, subject: str, rung: Rung, seconds: int, now: int) -> Standing:
         """See `Store.place`."""
         self._settle()
         arguments = (int(rung), now + seconds * SECOND, now)
-        answer = await self._within(self._start(self._run(self._placing, [self._key(subject)], arguments)))
+        answer = await self._within(self._start(self._servers.run(self._placing, [self._key(subject)], arguments, ())))
+        assert isinstance(answer, list)
         kept, until, strikes = map(int, answer)
+        self._held.hear(subject, Standing(Rung(kept), until), now if kept else 0)
         return standing(kept, until, strikes, now)
 
     async def spend(self, key: str, seconds: int, now: int) -> bool:  # noqa: ARG002
         """See `Store.spend`. Redis keeps the time: `now` is not used."""
         self._settle()
         name = f"{self._prefix}:{{spent:{key}}}"
-        return await self._within(self._start(self._lines.command("SET", name, 1, "NX", "EX", seconds))) is not None
+        return await self._within(self._start(self._servers.command("SET", name, 1, "NX", "EX", seconds))) is not None
+
+    def _rest(self, facts: Facts) -> int:
+        """What the subjects of a request are to it, but for the first."""
+        if not self._servers.apart:
+            return NEXT
+        address = facts.subject("address")
+        return HELD if address is not None and self._held.holds(address, facts.time) else FREE
 
     async def about(self) -> str:
         """What answers at the URL, in a sentence. Raises StoreUnavailable."""
         self._settle()
-        answer = await self._lines.command("INFO", "server")
+        answer = await self._servers.command("INFO", "server")
         assert isinstance(answer, bytes)
         info = dict(line.split(":", 1) for line in answer.decode().splitlines() if ":" in line)
         name = info.get("server_name", "redis")
@@ -140,15 +98,20 @@ class RedisStore:
         if self._loop is not None:
             await self._coalescer.close()
             await asyncio.gather(*self._tasks, return_exceptions=True)
-            await self._lines.close()
+            await self._servers.close()
 
     def _settle(self) -> None:
         """Connections belong to an event loop; in another one, as test clients make them, begin anew."""
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
-            self._lines = Lines(self._url, self._budget)
+            self._servers = self._open()
             self._coalescer = Coalescer(self._send, self._budget, loop)
             self._loop = loop
+
+    def _open(self) -> Single | Cluster:
+        if self._url.partition("://")[0].endswith("+cluster"):
+            return Cluster(self._url, self._budget, self._lost)
+        return Single(single(self._url, self._budget), self._lost)
 
     def _key(self, subject: str) -> bytes:
         return f"{self._prefix}:{{{subject}}}".encode("utf-8", "surrogatepass")
@@ -167,24 +130,20 @@ class RedisStore:
     async def _agree(self) -> None:
         """Take the salt that Redis has, or give it ours if it has none."""
         key = f"{self._prefix}:salt"
-        await self._lines.command("SET", key, self._salt or os.urandom(16), "NX")
-        salt = await self._lines.command("GET", key)
+        await self._servers.command("SET", key, self._salt or os.urandom(16), "NX")
+        salt = await self._servers.command("GET", key)
         assert isinstance(salt, bytes)
         if salt != self._salt:
             self._salt, self._plan = salt, None
 
-    async def _send(self, packing: Packing, keys: list[bytes], asks: list[bytes]) -> Answers:
-        return await self._run(self._counting, keys, (packing.spec, *asks))
+    async def _lost(self) -> None:
+        """A server that was started anew has lost the salt as well as the scripts."""
+        if not self._given:
+            await self._agree()
 
-    async def _run(self, script: Script, keys: list[bytes], arguments: Sequence[bytes | int]) -> Answers:
-        """One script, one round trip. Raises StoreUnavailable."""
-        words = (len(keys), *keys, *arguments)
-        try:
-            answers = await self._lines.command("EVALSHA", script.digest, *words)
-        except NoScriptError:  # a server that was started anew has lost the salt as well
-            if not self._given:
-                await self._agree()
-            answers = await self._lines.command("EVAL", script.text, *words)
+    async def _send(self, packing: Packing, keys: list[bytes], asks: list[bytes]) -> Answers:
+        """One batch. Raises StoreUnavailable."""
+        answers = await self._servers.run(self._counting, keys, (packing.spec,), asks)
         assert isinstance(answers, list)
         return answers
 

@@ -3,8 +3,10 @@
 -- KEYS     one hash for each subject: the subjects of the first request in order, then those of the next, …
 -- ARGV[1]  the plan, JSON: a list of groups {keep, watches}, `keep` the seconds after which nothing counted matters;
 --          a watch is {kind, field, window, bits}: kind c(ount), d(istinct), g(aps) or s(teps), window in microseconds
--- ARGV[n]  for KEYS[n-1], big-endian: i1 place of its group in the plan; i1 1 = first subject of a request, and its
---          standing holds for the whole request; i8 time in microseconds; then what to add to each watch, -1 = nothing:
+-- ARGV[n]  for KEYS[n-1], big-endian: i1 place of its group in the plan; i1 its role: 1 = first subject of a request,
+--          and its standing holds for the whole request, 0 = another subject of the same request; where the first one is
+--          on another server, 2 = it had no standing, 3 = it had; i8 time in microseconds; then what to add to each
+--          watch, -1 = nothing:
 --          c: i8 number;  d: i8 index of the bit;  g: i8 1;  s: i8 number, i8 digest of the family
 -- answer   for each key i8 numbers: rung, until (microseconds), strikes of the last day; then three for each watch:
 --          c: count in this bucket, in the one before, microseconds since this bucket began
@@ -221,11 +223,12 @@ end
 local held = false
 
 local function observe(key, asked)
-  local place, first, time, at = read('>i1i1i8', asked)
+  local place, role, time, at = read('>i1i1i8', asked)
   local group = groups[place + 1]
   local kept = redis.call('HMGET', key, unpack(group.fields))
   local rung, ends, strikes, keep = standing(kept[1], time)
-  if first == 1 then held = place == 0 and rung > 0 and rung ~= CHALLENGE end  -- group 0 is the address
+  if role == 1 then held = place == 0 and rung > 0 and rung ~= CHALLENGE end  -- group 0 is the address
+  if role > 1 then held = role == 3 end
 
   local answer, changes, added = {rung, ends, strikes}, {}, false
   local function store(field, value)
