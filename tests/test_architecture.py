@@ -41,7 +41,7 @@ PLANTS = {  # what is appended to a file (or makes a new one), the rule it break
     "a log line in a detector": ("signals/pace.py", "import logging", "purity", "imports logging"),
     "HTTP in a detector": ("signals/pace.py", "from starlette.requests import Request", "purity", "imports starlette"),
     "a file read by a detector": ("signals/pace.py", 'TABLE = open("table")', "purity", "calls open()"),
-    "a package far from home": ("guard.py", "import redis", "homes", "whose home is stores/redis.py"),
+    "a package far from home": ("guard.py", "import redis", "homes", "whose home is stores/lines.py"),
     "a package without a home": ("guard.py", "import requests", "homes", "has no home"),
     "a verifier that needs us": ("evidence/verify.py", "import scrapeguard.errors", "standalone", "it stands alone"),
     "an unregistered detector": ("signals/planted.py", '"""Planted."""', "registries", "is not registered"),
