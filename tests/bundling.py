@@ -1,5 +1,6 @@
 """A log with one scraper and some people in it, exported, for tests of bundles."""
 
+import asyncio
 import random
 import time
 import zipfile
@@ -8,8 +9,9 @@ from pathlib import Path
 
 import building
 from authority import Authority
-from building import BLOCKED, FINE, FIREFOX, HELD, REFUSED, SLOWED, open_log
+from building import BLOCKED, FINE, FIREFOX, HELD, REFUSED, SLOWED, open_log, signal
 
+from scrapeguard.evidence.capture import Capture, CaptureSettings
 from scrapeguard.evidence.incidents import incidents
 from scrapeguard.evidence.keeper import KeeperSettings
 from scrapeguard.evidence.verify import Trust, trust
@@ -20,12 +22,29 @@ from scrapeguard.model import Facts, Outcome, Resource, Rung, Verdict
 
 NOTICE = Verdict(Rung.ALLOW, Rung.ALLOW, "notice")
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e\udcff\x00'\"&"
+NOTED = Verdict(Rung.ALLOW, Rung.ALLOW, "none", (signal(weight=1),), 1)  # seen, and served
+PAGE = "<!doctype html><title>Item</title><p>Malachite, 3.9 g/cm³</p>\n".encode()
 SPAN = 900 * building.SECOND  # the scene began so long ago, and is over
 Files = dict[str, bytes]
 
 
 def begun(ago: int = SPAN) -> int:
     return time.time_ns() // 1000 - ago
+
+
+def exchange(facts: Facts, verdict: Verdict, status: int, body: bytes = PAGE, kind: bytes = b"text/html") -> str:
+    """An exchange as it is captured."""
+
+    async def sent(_: object) -> None: ...
+
+    headers = [(b"host", b"shop.example"), (b"user-agent", b"catalogue-bot/1.0"), (b"cookie", b"sid=5ecret")]
+    capture = Capture(CaptureSettings(exchanges=9, bytes=1024))
+    tape = capture.begin(facts, verdict, {"http_version": "1.1", "headers": headers}, sent)
+    assert tape is not None
+    answer = [(b"content-type", kind), (b"set-cookie", b"sid=5ecret"), (b"content-length", b"%d" % len(body))]
+    asyncio.run(tape({"type": "http.response.start", "status": status, "headers": answer}))
+    asyncio.run(tape({"type": "http.response.body", "body": body}))
+    return tape.told()
 
 
 def scene(folder: Path, start: int | None = None, leave_out: int = 0) -> None:
@@ -62,7 +81,12 @@ def scene(folder: Path, start: int | None = None, leave_out: int = 0) -> None:
                 Outcome(200 if item % 17 else 404, chance.randrange(2000, 30_000), 800, complete=True),
             )
         second += 0.5
-        log.request(facts(second, f"/item/{item}", reference=f"9QXA-{run:04}"), BLOCKED if run else SLOWED, REFUSED)
+        met = BLOCKED if run else SLOWED
+        for when, verdict, status in ((second - 0.2, NOTED, 200), (second, met, 403)):  # these two are captured
+            asked = facts(when, f"/item/{item}", reference=f"9QXA-{run:04}", query="page=2&token=5ecret")
+            body = PAGE * (40 if run == 1 else 1)
+            outcome = Outcome(status, len(body), 700, complete=True)
+            log.request(asked, verdict, outcome, exchange=exchange(asked, verdict, status, body))
         for _ in range(12):
             second += 1.3
             log.request(facts(second, f"/item/{item}"), HELD, REFUSED)

@@ -105,13 +105,14 @@ class ScrapeGuard:
         question = parts.notices.asking(facts, site, scope)
         if question is not None:
             self._later(question)
-        meter = Meter(send, parts.notices.headers if decision.answer is None else None)
+        tape = None if parts.capture is None else parts.capture.begin(facts, decision.verdict, scope, send)
+        meter = Meter(send if tape is None else tape, parts.notices.headers if decision.answer is None else None)
         try:
             await answer(scope, receive, meter)
         finally:
             ended = meter.ended or time.perf_counter_ns()  # what the app does after the body is not the visitor's wait
             outcome = Outcome(meter.status, meter.bytes, (ended - began) // 1000, bool(meter.ended))
-            self.conclude(decision, outcome)
+            self.conclude(decision, outcome, "" if tape is None else tape.told())
 
     async def decide(self, scope: Scope) -> "Decision":
         """Read and judge one http or websocket request. Whoever answers it has to `conclude`."""
@@ -124,10 +125,10 @@ class ScrapeGuard:
         answer = None if verdict.rung is Rung.ALLOW else parts.responses.answer(verdict, facts, hold=self._holds)
         return Decision(facts, verdict, answer, parts, judge)
 
-    def conclude(self, decision: "Decision", outcome: Outcome) -> None:
-        """Record the request, and count what became of it."""
+    def conclude(self, decision: "Decision", outcome: Outcome, exchange: str = "") -> None:
+        """Record the request with what was captured of it, and count what became of it."""
         facts, verdict, judge = decision.facts, decision.verdict, decision.judge
-        decision.parts.evidence.request(facts, verdict, outcome)
+        decision.parts.evidence.request(facts, verdict, outcome, exchange=exchange)
         if verdict.rung is Rung.ALLOW and judge.panel.wants(facts, outcome):
             self._later(judge.note(facts, outcome))
 

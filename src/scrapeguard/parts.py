@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from scrapeguard.config import Config
 from scrapeguard.errors import ConfigError
+from scrapeguard.evidence.capture import Capture, CaptureSettings
 from scrapeguard.evidence.duty import Duty
 from scrapeguard.evidence.keeper import KeeperSettings
 from scrapeguard.evidence.log import EvidenceLog, EvidenceSettings
@@ -63,6 +64,7 @@ class Parts:
     crawlers: Crawlers
     passes: Passes
     selftest: SelfTestSettings
+    capture: Capture | None  # None = off
 
 
 def build(config: Config) -> Parts:
@@ -121,6 +123,7 @@ def _assemble(config: Config, old: Parts | None) -> Parts:
     keeper = config.section("keeper", KeeperSettings)
     config.section("proxy", ProxySettings)  # valid behind every door; the sidecar finds it in the configuration
     selftest = config.section("selftest", SelfTestSettings)
+    capturing = config.section("capture", CaptureSettings)
     config.finish()
     check(panel.plan)
 
@@ -132,5 +135,7 @@ def _assemble(config: Config, old: Parts | None) -> Parts:
         for name, now in (("store", storing), ("evidence", recording), ("keeper", keeper)):
             if now != old.config.known()[name]:
                 raise ConfigError(f"{config.source}: [{name}] has changed.", "That takes effect with a restart only.")
+    capture = Capture(capturing) if capturing.exchanges and evidence.directory is not None else None
     judging = (reader, store, panel, policy, lists)
-    return Parts(config, guard.mode, *judging, notices, responses, evidence, keeper, crawlers, passes, selftest)
+    keeping = (evidence, keeper, crawlers, passes, selftest, capture)
+    return Parts(config, guard.mode, *judging, notices, responses, *keeping)

@@ -68,6 +68,15 @@ def reseal(files: Files, signer: Signer, authority: Authority | None = None) -> 
     return files
 
 
+def sealed(case: Case, files: Files, who: str) -> Files:
+    """The files as they are made to look by who changed them: "files", "re-bag", "key", "key+tsa"."""
+    if who == "re-bag":
+        return rebag(files)
+    if who == "key":
+        return reseal(files, case.signer)
+    return reseal(files, case.signer, case.authority) if who == "key+tsa" else files
+
+
 def stamp(data: bytes, authority: Authority) -> bytes:
     return authority.reply(request(sha256(data).digest(), 7))
 

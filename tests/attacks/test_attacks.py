@@ -14,7 +14,21 @@ from authority import Authority
 from building import open_log
 from bundling import Files, brought, exported, keeping, packed, scene, unpacked
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from insider import SEAL, TAGMANIFEST, Case, World, grown, lines, put, rebag, regrow, replaced, reseal, stamp, without
+from insider import (
+    SEAL,
+    TAGMANIFEST,
+    Case,
+    World,
+    grown,
+    lines,
+    put,
+    regrow,
+    replaced,
+    reseal,
+    sealed,
+    stamp,
+    without,
+)
 
 from scrapeguard.evidence import keys
 from scrapeguard.evidence.checkpoint import Signer
@@ -316,14 +330,6 @@ ATTACKS: list[Attack] = [
 ]  # fmt: skip
 
 
-def sealed(case: Case, files: Files, who: str) -> Files:
-    if who == "re-bag":
-        return rebag(files)
-    if who == "key":
-        return reseal(files, case.signer)
-    return reseal(files, case.signer, case.authority) if who == "key+tsa" else files
-
-
 @pytest.mark.parametrize(("what", "plant", "who", "check"), ATTACKS, ids=[f"{a[0]} ({a[2]})" for a in ATTACKS])
 def test_it_is_caught(
     world: World, tmp_path: Path, what: str, plant: Callable[[Case], Files], who: str, check: str
@@ -343,7 +349,7 @@ def test_without_an_attack_it_is_anchored_and_says_between_which_times(world: Wo
     result = verify(str(bundle.path), trust)
     assert result.code == ANCHORED, result
     assert result.verdict == "ANCHORED"
-    assert [check for check, _ in result.steps] == [f"C{number}" for number in range(1, 12)]
+    assert [check for check, _ in result.steps] == [f"C{number}" for number in range(1, 13)]
     assert any("existed by 20" in bound for bound in result.bounds)
 
 

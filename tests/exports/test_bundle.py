@@ -38,7 +38,7 @@ def test_records_are_the_lines_of_the_log_byte_for_byte(folder: Path) -> None:
     (name,) = [name for name in files if name.endswith("records.jsonl")]
     assert set(files[name].splitlines()) <= log
     kinds = [json.loads(line)["k"] for line in files[name].splitlines()]
-    assert kinds.count("request") == 374
+    assert kinds.count("request") == 378
     assert {"start", "config.activated", "notice.published", "window.close"} <= set(kinds)
 
 
@@ -193,8 +193,8 @@ def test_the_report_answers_the_questions_and_says_what_is_not_proved(folder: Pa
     _, reader = read(folder)
     for heading in [english.SAID[str(number)] for number in range(1, 10)]:
         assert heading in reader.text
-    assert "302 different objects in 302 answers" in reader.text
-    assert "After the first measure 292 requests followed" in reader.text
+    assert "306 different objects in 306 answers" in reader.text
+    assert "After the first measure 295 requests followed" in reader.text
     assert "User-agent: *\nDisallow: /private" in reader.text
     assert reader.text.count("Rests on: ") == 6
 
@@ -207,7 +207,7 @@ def test_both_languages_say_the_same_things(folder: Path) -> None:
     for name, text in english.SAID.items():
         assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", chinese.SAID[name])), name
     _, reader = read(folder, "zh")
-    assert "302 次答复中取得 302 个不同对象" in reader.text
+    assert "306 次答复中取得 306 个不同对象" in reader.text
 
 
 def test_the_ten_elements_say_what_is_there_and_what_is_missing(folder: Path) -> None:
@@ -221,7 +221,7 @@ def test_a_licence_s_price_and_the_assumptions_are_printed(folder: Path, tmp_pat
     words = ("export", found.found.id, "-e", str(folder / "evidence"), "--out", str(tmp_path / "bundle.zip"))
     assert run(*words, "--licence-price", "0.05 EUR")[0] == 0
     _, reader = read(tmp_path)
-    assert "302 objects at 0.05 EUR each would have cost 15.10 EUR" in reader.text
+    assert "306 objects at 0.05 EUR each would have cost 15.30 EUR" in reader.text
     assert "not CPU time" in reader.text
 
 
@@ -274,12 +274,12 @@ def test_the_commands_lead_from_a_log_to_a_verified_bundle(folder: Path, tmp_pat
     code, listed = run("incidents", evidence, "--json")
     assert code == 0
     (told,) = json.loads(listed)
-    assert told["requests"] == 374
+    assert told["requests"] == 378
     code, output = run("incidents", evidence)
     assert (code, told["id"][:8] in output) == (0, True)
     code, output = run("show", told["id"][:5], "-e", evidence)
     assert code == 0
-    assert "292 requests after the first measure" in output
+    assert "295 requests after the first measure" in output
     assert "\x1b[31m" not in output
     assert json.loads(run("show", told["id"], "-e", evidence, "--json")[1]) == told
     code, output = run("export", told["id"], "-e", evidence, "--out", out, "--json")

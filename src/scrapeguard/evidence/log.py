@@ -70,12 +70,14 @@ class EvidenceLog:
         self._hour: Hour | None = None
         self._reset()
 
-    def request(self, facts: Facts, verdict: Verdict, outcome: Outcome, source: record.Source | None = None) -> None:
-        """Record one request; `source` when it was read from a log (SHA-256 of the file, line number)."""
+    def request(
+        self, facts: Facts, verdict: Verdict, outcome: Outcome, source: record.Source | None = None, exchange: str = ""
+    ) -> None:
+        """Record one request; `source`: SHA-256 and line number of the log it was read from; `exchange`: captured."""
         if self.directory is None or not (self._every_request or record.odd(facts, verdict)):
             return
         imported = 0 if source is None else now()
-        what, groups = record.request(facts, verdict, outcome, self._force.short, source, imported)
+        what, groups = record.request(facts, verdict, outcome, self._force.short, source, imported, exchange)
         self._append("request", facts.time, what, groups, facts.client.key)
 
     def event(self, kind: str, fields: Mapping[str, Json]) -> None:

@@ -16,7 +16,7 @@ from scrapeguard.evidence.segment import FOLDER
 LONGEST = record.LONGEST + 1  # with the newline
 SEALED = b"~"  # begins the line with the sealed openings of the record above it
 ERASED = b"~-"  # begins such a line whose openings were overwritten
-LONGEST_SEALED = 2 * LONGEST
+LONGEST_SEALED = 3 * LONGEST  # base64 of all the groups of a record, a captured exchange among them
 
 
 @dataclass(frozen=True, slots=True)

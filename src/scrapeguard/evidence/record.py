@@ -14,8 +14,9 @@ Only requests have the rest, which is about somebody:
     sub   the client's pseudonym of the day       win   UTC hour of writing; the key is that of its day
     n     number of this line among those of this writer, hour and pseudonym, from 1
 
-The groups are `client`, `agent` and `account` (who it was) and `request` (what was wanted). What is not named here
-is not written down: no cookie, no Authorization, no body, no other header.
+The groups are `client`, `agent` and `account` (who it was) and `request` (what was wanted); where it is switched on,
+a few have `exchange` too (see capture.py). What is not named here is not written down: no cookie, no Authorization,
+no request's body, no other header.
 """
 
 from functools import lru_cache
@@ -51,17 +52,26 @@ def request_line(mono: int, n: int, prev: str, sd: str, seq: int, sub: str, time
 
 
 def request(
-    facts: Facts, verdict: Verdict, outcome: Outcome, force: tuple[str, str], source: Source | None, imported: int
+    facts: Facts,
+    verdict: Verdict,
+    outcome: Outcome,
+    force: tuple[str, str],
+    source: Source | None,
+    imported: int,
+    exchange: str = "",
 ) -> tuple[str, list[Group]]:
     """`what` of a request, and its groups by name. `force`: short digests of the configuration and notices in force.
 
-    A record that comes from a log has `source`, and `imported`: when it was read, us since 1970.
+    A record that comes from a log has `source`, and `imported`: when it was read, us since 1970. `exchange`: what was
+    captured, canonical; "" = nothing.
     """
     for width in WIDTHS:
         what = _what(facts, verdict, outcome, force, source, imported, width)
         groups = _groups(facts, verdict, outcome, width)
         if len(what) + sum([len(value) for _, value in groups]) < ROOM:
             break
+    if exchange:
+        groups.insert(-1, ("exchange", exchange))  # the names are in order
     return what, groups
 
 

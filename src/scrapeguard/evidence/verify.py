@@ -23,6 +23,7 @@ import json
 import re
 import struct
 import sys
+import uuid
 import zipfile
 from array import array
 from bisect import bisect_left
@@ -52,6 +53,7 @@ LONGEST_LINE = 65_537
 NAME = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{0,150}(/[A-Za-z0-9][A-Za-z0-9._-]{0,150}){0,5}")
 TAGS = {"README.txt", "bag-info.txt", "bagit.txt", "manifest-sha256.txt", "verify.py", "verify.sh"}
 INCIDENT, ABOUT = "data/analysis/incident.json", "data/bundle.json"
+EXHIBITS, WARC = "data/exhibits/", uuid.UUID("0a4f4f56-3f0b-5c0f-8a35-1f5d6a1c9b72")
 TAGMANIFEST, SEAL = "tagmanifest-sha256.txt", "seal/seal-sha256.txt"
 CHECKS = {
     "C1": "files",
@@ -65,6 +67,7 @@ CHECKS = {
     "C9": "disclosures",
     "C10": "completeness",
     "C11": "figures",
+    "C12": "exhibits",
 }
 
 
@@ -186,6 +189,8 @@ class Check:
             result.steps.append((self.at, looked[self.at]))
         self.at = "C11"
         result.steps.append(("C11", audit.figures()))
+        self.at = "C12"
+        result.steps.append(("C12", audit.exhibits.check(files)))
         result.missing += audit.missing
         self._conclude(result)
 
@@ -745,6 +750,7 @@ class Audit:
         self.subjects: dict[str, str] = {}  # pseudonym -> client key
         self.named: set[str] = set()  # files that records name by digest
         self.sums = Figures(files)
+        self.exhibits = Exhibits()
         self.number = Counter[str]()
         self._openings: Iterator[tuple[int, bytes, int]] | None = None
         self._next: tuple[int, bytes, int] = (-1, b"", 0)
@@ -818,6 +824,9 @@ class Audit:
             self.number["dark"] += 1
         else:
             self.sums.add(fields, opened, name, line)
+        if "exchange" in opened:
+            with shaped(log.folder + "disclosures.txt", 0, "C12"):
+                self.exhibits.add(log, index, fields, line, opened)
 
     def _opened(self, log: Log, index: int, commitments: dict[str, str]) -> dict[str, Any]:
         """The disclosures of a record, each under the commitment that the record holds."""
@@ -832,7 +841,7 @@ class Audit:
             if group in opened or commitments.get(group) != hashlib.sha256(text).hexdigest():
                 raise Refused(f"the record does not commit to this {group!a}", name, number, "C9")
             opened[group] = {}
-            if group in ("client", "request"):  # what the others say is not needed here
+            if group in ("client", "exchange", "request"):  # what the others say is not needed here
                 try:
                     _, _, opened[group] = json.loads(text)
                 except (ValueError, TypeError, RecursionError) as error:
@@ -841,6 +850,9 @@ class Audit:
             self._next = next(self._openings)
         if 0 <= self._next[0] < index:
             raise Refused("it belongs to no disclosed request", name, self._next[2], "C9")
+        if opened and opened.keys() != commitments.keys():
+            lacking = ", ".join(sorted(commitments.keys() - opened.keys()))
+            raise Refused(f"leaf {index} is opened without its {lacking!a}", name, 0, "C9")
         return opened
 
     def done(self, log: Log) -> None:
@@ -1131,6 +1143,64 @@ class Figures:
             "statuses": dict(self.statuses),
             "taken": taken,
         }
+
+
+class Exhibits:
+    """Captured exchanges as WARC files: each is written again from its record and compared, byte for byte."""
+
+    def __init__(self) -> None:
+        self.rows = ["file,sha256,leaf,time,client,status,reference,body"]
+        self.due: dict[str, str] = {}  # file name -> SHA-256
+
+    def add(self, log: Log, index: int, fields: dict[str, Any], line: bytes, opened: dict[str, Any]) -> None:
+        what, client, exchange = fields["what"], opened["client"], opened["exchange"]
+        name = f"{log.shard}-{index}.warc"
+        sha = hashlib.sha256(warc(f"{log.notes[log.size].origin} {index}", fields, line, client, exchange)).hexdigest()
+        body = "; ".join([*exchange["cut"], exchange["left_out"]]).strip("; ") or "whole"
+        cells = (name, sha, index, w3c(fields["t"]), client["address"], what["status"], what["ref"], body)
+        self.rows.append(",".join(map(str, cells)))
+        self.due[EXHIBITS + name] = sha
+
+    def check(self, files: "Files") -> str:
+        """C12: the exhibits are those that records commit to, no more and no fewer, and the index lists just them."""
+        there = {name for name in files.names if name.startswith(EXHIBITS)} - {EXHIBITS + "README.txt"}
+        for name in sorted(there ^ {*self.due, EXHIBITS + "index.csv"}):
+            raise Refused("no record commits to it" if name in there else "a record commits to it; it is missing", name)
+        for name, sha in self.due.items():
+            if files.digest(name) != sha:
+                raise Refused("it is not the exchange that its record commits to", name)
+        if files.small(EXHIBITS + "index.csv") != "".join(f"{row}\n" for row in self.rows).encode():
+            raise Refused("it does not list just the exhibits, as their records have them", EXHIBITS + "index.csv")
+        return f"{len(self.due)} captured exchanges, each as its record commits to it"
+
+
+def warc(place: str, fields: dict[str, Any], line: bytes, client: dict[str, Any], exchange: dict[str, Any]) -> bytes:
+    """The exhibit of a record, as it has to be."""
+    leaf, cut, written = hashlib.sha256(line).hexdigest(), set(exchange["cut"]), b""
+    names = {kind: f"<urn:uuid:{uuid.uuid5(WARC, f'{leaf} {kind}')}>" for kind in ("response", "request")}
+    long = "length" if cut & {"body", "response"} else "" if fields["what"]["complete"] else "disconnect"
+    short = {"response": "unspecified" if exchange["left_out"] else long, "request": "length" * ("request" in cut)}
+    body = {"response": base64.b64decode(exchange["body"]), "request": b""}
+    answered = bool(exchange["response"])
+    for kind, other in (("response", "request"), ("request", "response")):
+        if kind == "response" and not answered:
+            continue
+        block = base64.b64decode(exchange[kind]) + body[kind]
+        told = f"WARC/1.1\r\nWARC-Type: {kind}\r\nWARC-Record-ID: {names[kind]}\r\nWARC-Date: {w3c(fields['t'])}\r\n"
+        told += f"WARC-Target-URI: {exchange['uri']}\r\n"
+        told += f"ScrapeGuard-Client: {client['address']} {client['port'] or '-'}\r\nScrapeGuard-Record: {place}\r\n"
+        told += f"ScrapeGuard-Reference: {fields['what']['ref']}\r\n"
+        told += f"WARC-Concurrent-To: {names[other]}\r\n" if answered else ""
+        told += f"WARC-Truncated: {short[kind]}\r\n" if short[kind] else ""
+        told += f"WARC-Block-Digest: sha256:{hashlib.sha256(block).hexdigest()}\r\n"
+        told += f"WARC-Payload-Digest: sha256:{hashlib.sha256(body[kind]).hexdigest()}\r\n"
+        told += f"Content-Type: application/http; msgtype={kind}\r\nContent-Length: {len(block)}\r\n\r\n"
+        written += told.encode() + block + b"\r\n\r\n"
+    return written
+
+
+def w3c(micros: int) -> str:
+    return f"{datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros):%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 # ----------------------------------------------------------------------------- time stamps (RFC 3161)

@@ -140,7 +140,7 @@ class _Filling:
         self._trust()
         for name, text in statements.drafts(self.incident, str(self.signer.verifier)).items():
             write(data / "certificates" / name, text.encode())
-        write(data / "exhibits/README.txt", statements.EXHIBITS.encode())
+        excerpt.exhibits.close()
         write(data / "custody/case.jsonld", custody.graph(self.folder, found.id, now()).encode())
         about = (found.id, found.actor, moment(self.incident.first), moment(self.incident.last))
         write(self.folder / "README.txt", readme(*about, str(self.signer.verifier)).encode())

@@ -31,6 +31,7 @@ from scrapeguard.evidence.openings import Openings
 from scrapeguard.evidence.reading import Line, lines, parse
 from scrapeguard.evidence.tiles import WIDTH, Tiles
 from scrapeguard.evidence.tree import consistency_proof, inclusion_proof, peaks
+from scrapeguard.exports.exhibits import Exhibits
 from scrapeguard.exports.survey import Month, Survey, Whose
 
 ACTIVE = re.compile(rb'"active":\{|"k":"config\.activated"')
@@ -108,6 +109,7 @@ class Excerpt:
         self.named = Named()
         self.origins: dict[str, str] = {}  # month -> checkpoint's text
         self.unopened = 0  # requests whose personal facts are gone
+        self.exhibits = Exhibits(out)
         self._sealed = Sealed(directory)
         self._openings = Openings(directory)
 
@@ -176,15 +178,18 @@ class Excerpt:
                 records.write(raw + b"\n")
                 index_of.write(f"{index} {writer}\n".encode())
                 if raw.startswith(REQUEST):
-                    told.writelines(self._told(index, raw, self._sealed.under(writer, raw)))
+                    found = self._opened(raw, self._sealed.under(writer, raw))
+                    told.writelines(f"{index} {found[name]}\n".encode() for name in sorted(found))
+                    self.exhibits.add(out.name, self.origins[out.name].split("\n")[0], index, raw, found)
                 else:
                     self.named.read(raw)
 
-    def _told(self, index: int, raw: bytes, sealed: bytes) -> Iterator[bytes]:
+    def _opened(self, raw: bytes, sealed: bytes) -> dict[str, str]:
+        """The disclosures of a record, by group; nothing when they are gone, which is counted."""
         record = parse(raw)
         found = {} if record is None else self._openings.disclosures(record, raw, sealed)
         self.unopened += not found
-        return (f"{index} {found[name]}\n".encode() for name in sorted(found))
+        return found
 
     def _proofs(self, tiles: Tiles, out: Path, found: list[tuple[int, str]], stop: int) -> None:
         note = (out / f"checkpoint-{stop}").read_text()

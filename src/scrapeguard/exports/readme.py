@@ -37,6 +37,7 @@ data/analysis/                 the figures for machines, requests by hour, what 
 data/log/MONTH/                signed tree heads (C2SP checkpoints) with their time stamps, every leaf hash of
                                the stretch concerned, the disclosed records byte for byte, their disclosures
 data/notices/  data/configs/   robots.txt and other notices as served, settings in force (no secrets)
+data/exhibits/*.warc           whole exchanges, where capture was switched on; README.txt there says what is left out
 data/certificates/             DRAFTS of statements, for a person to check and sign
 data/custody/case.jsonld       the files and their digests as a CASE/UCO graph
 seal/                          the signature over all of it, and time stamps
@@ -86,7 +87,7 @@ name nobody. Requests also have "sd", SHA-256 of their disclosures; "sub", the c
 day; "n", the number of this record among those of its writer, hour and pseudonym; "win", the hour. A
 disclosure is ["SALT","NAME",VALUE]. Each hour's numbers are committed to by a "window.close", and with
 them how many records of each other kind there were ("events"): that is how an omitted one shows.
-Cookies, passwords, keys and bodies are never recorded.
+Cookies, passwords, keys and requests' bodies are never recorded.
 
 What this does not prove
 ------------------------

@@ -1,13 +1,8 @@
-"""Drafts of statements for a person to complete and sign, and what is said of exhibits. The program signs none."""
+"""Drafts of statements for a person to complete and sign. The program signs none."""
 
 from scrapeguard.evidence.incident import Incident
 from scrapeguard.exports.words import moment
 
-EXHIBITS = """\
-Exhibits are full exchanges (request and answer, as WARC) of single visits. None was captured for this incident: the
-guard records facts about requests, not contents, and no capture was switched on. If exchanges were captured by other
-means, they belong here, each with its SHA-256 in a letter of its own; this bundle's seal says nothing about them.
-"""
 DRAFT = "*** DRAFT. Not signed, not legal advice. A person who knows the facts has to check, correct and sign it. ***"
 RECORDS = """\
 {draft}

@@ -143,4 +143,5 @@ else
     echo "skipped time stamps: no --tsa-root"
 fi
 echo "Not checked here: rotations of the key, witnesses, whether the times that records say fit the time stamps, the"
-echo "disclosures and what they say, whether all records of the subject are here, single proofs, the figures. verify.py does."
+echo "disclosures and what they say, whether all records of the subject are here, single proofs, the figures, whether exhibits"
+echo "are what their records say. verify.py does."
