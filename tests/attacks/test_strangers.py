@@ -30,6 +30,15 @@ for (const { line, index, hashes, note } of proofs) {
 }
 console.log("agreed " + proofs.length);
 """
+PROFILED = """
+import bagit, bagit_profile, logging, re
+logging.disable()
+named = re.search("BagIt-Profile-Identifier: (.*)", open("bag-info.txt").read())[1]
+profile = bagit_profile.Profile(named, open("bagit-profile.json").read())
+assert profile.validate_serialization(".")
+profile.validate(bagit.Bag("."))
+print(profile.report)
+"""
 SIGSTORE = "@sigstore/verify@3.1.1"
 
 
@@ -120,6 +129,18 @@ def test_bagit_agrees(bag: Path) -> None:
     assert done.returncode == 0, done.stderr
     change(bag, "data/analysis/incident.json")
     assert ran(words, bag).returncode != 0
+
+
+def test_the_bag_keeps_to_the_profile_that_it_names_and_carries(bag: Path) -> None:
+    def agreed() -> subprocess.CompletedProcess[str]:
+        return ran([sys.executable, "-W", "ignore", "-c", PROFILED], bag)
+
+    done = agreed()
+    assert (done.returncode, done.stdout.strip()) == (0, "VALID"), done.stdout + done.stderr
+    (bag / "fetch.txt").write_text("https://else.example/x 1 data/x\n")
+    (bag / "more.txt").write_text("x")
+    assert "Fetch.txt is present" in agreed().stdout
+    assert "more.txt" in agreed().stdout
 
 
 def test_case_validate_agrees(bag: Path) -> None:

@@ -51,7 +51,9 @@ MOST_FILES, MOST_BYTES = 20_000, 2_000_000_000
 MOST_SMALL = 16 << 20  # bytes of a file that is read as a whole
 LONGEST_LINE = 65_537
 NAME = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{0,150}(/[A-Za-z0-9][A-Za-z0-9._-]{0,150}){0,5}")
-TAGS = {"README.txt", "bag-info.txt", "bagit.txt", "manifest-sha256.txt", "verify.py", "verify.sh"}
+TAGS = {
+    "README.txt", "bag-info.txt", "bagit-profile.json", "bagit.txt", "manifest-sha256.txt", "verify.py", "verify.sh",
+}  # fmt: skip
 INCIDENT, ABOUT = "data/analysis/incident.json", "data/bundle.json"
 EXHIBITS, WARC = "data/exhibits/", uuid.UUID("0a4f4f56-3f0b-5c0f-8a35-1f5d6a1c9b72")
 TAGMANIFEST, SEAL = "tagmanifest-sha256.txt", "seal/seal-sha256.txt"

@@ -1,6 +1,7 @@
 """A BagIt bag (RFC 8493) with a seal: files in a folder, their digests in manifests, a signature over it all.
 
     bagit.txt  bag-info.txt  manifest-sha256.txt  tagmanifest-sha256.txt
+    bagit-profile.json                              what every such bag has (BagIt Profiles 1.3), named by bag-info.txt
     seal/tagmanifest-sha256.txt.<authority>.tsr     RFC 3161 time stamps over tagmanifest-sha256.txt
     seal/seal-sha256.txt                            digests of tagmanifest-sha256.txt and of its time stamps
     seal/seal-sha256.txt.sig                        the Ed25519 signature over that, 64 bytes
@@ -19,13 +20,17 @@ from scrapeguard.version import __version__
 BAGIT = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 TAGMANIFEST = "tagmanifest-sha256.txt"
 SEAL = "seal/seal-sha256.txt"
+PROFILE = Path(__file__).with_name("bagit-profile.json")
+PROFILE_ID = "urn:uuid:6f2c1f0e-0f4b-4d5c-9a57-2d1a0c6f3e82"
 
 
 def close(folder: Path, info: Mapping[str, str]) -> None:
     """Write the manifests over what lies in `folder`: payload under data/, everything else is a tag file."""
     payload = sorted(path for path in (folder / "data").rglob("*") if path.is_file())
     oxum = f"{sum(path.stat().st_size for path in payload)}.{len(payload)}"
-    fields = {"Bag-Software-Agent": f"scrapeguard {__version__}", **info, "Payload-Oxum": oxum}
+    made = {"Bag-Software-Agent": f"scrapeguard {__version__}", "BagIt-Profile-Identifier": PROFILE_ID}
+    fields = {**made, **info, "Payload-Oxum": oxum}
+    write(folder / PROFILE.name, PROFILE.read_bytes())
     write(folder / "bagit.txt", BAGIT.encode())
     write(folder / "bag-info.txt", "".join(f"{name}: {value}\n" for name, value in fields.items()).encode())
     write(folder / "manifest-sha256.txt", _listed(folder, payload))

@@ -1,6 +1,7 @@
 """A bundle: one incident packed so that somebody else can check it, and need not believe us.
 
-    README.txt  verify.py  verify.sh  bagit.txt  bag-info.txt  manifest-sha256.txt  tagmanifest-sha256.txt  seal/
+    README.txt  verify.py  verify.sh  bagit-profile.json  bagit.txt  bag-info.txt  manifest-sha256.txt
+    tagmanifest-sha256.txt  seal/
     data/bundle.json  analysis/  certificates/  configs/  custody/  exhibits/  log/  notices/  trust/
 
 It is a BagIt bag in a zip. Exporting is itself recorded, and the log is committed to and stamped before.
@@ -146,7 +147,13 @@ class _Filling:
         write(self.folder / "README.txt", readme(*about, str(self.signer.verifier)).encode())
         write(self.folder / "verify.sh", SHELL.read_bytes())
         write(self.folder / "verify.py", Path(verify.__file__).read_bytes())
-        bag.close(self.folder, {"External-Identifier": found.id, "Bagging-Date": moment(now())[:10]})
+        info = {
+            "Bagging-Date": moment(now())[:10],
+            "External-Description": "Evidence of one incident; README.txt says what it is and how to check it",
+            "External-Identifier": found.id,
+            "Source-Organization": self.signer.name.partition("/")[0],
+        }
+        bag.close(self.folder, info)
 
     def _loss(self) -> Loss:
         return Loss(self.incident, self.extras.price, self.extras.currency)
