@@ -137,5 +137,6 @@ def _assemble(config: Config, old: Parts | None) -> Parts:
                 raise ConfigError(f"{config.source}: [{name}] has changed.", "That takes effect with a restart only.")
     capture = Capture(capturing) if capturing.exchanges and evidence.directory is not None else None
     judging = (reader, store, panel, policy, lists)
-    keeping = (evidence, keeper, crawlers, passes, selftest, capture)
-    return Parts(config, guard.mode, *judging, notices, responses, *keeping)
+    return Parts(
+        config, guard.mode, *judging, notices, responses, evidence, keeper, crawlers, passes, selftest, capture
+    )
