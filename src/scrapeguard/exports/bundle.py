@@ -143,8 +143,13 @@ class _Filling:
             write(data / "certificates" / name, text.encode())
         excerpt.exhibits.close()
         write(data / "custody/case.jsonld", custody.graph(self.folder, found.id, now()).encode())
-        about = (found.id, found.actor, moment(self.incident.first), moment(self.incident.last))
-        write(self.folder / "README.txt", readme(*about, str(self.signer.verifier)).encode())
+        self._close()
+
+    def _close(self) -> None:
+        """What stands around the payload, and the manifests."""
+        found, key = self.incident.found, str(self.signer.verifier)
+        about = (found.id, found.actor, moment(self.incident.first), moment(self.incident.last), key)
+        write(self.folder / "README.txt", readme(*about).encode())
         write(self.folder / "verify.sh", SHELL.read_bytes())
         write(self.folder / "verify.py", Path(verify.__file__).read_bytes())
         info = {
