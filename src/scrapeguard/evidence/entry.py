@@ -61,6 +61,15 @@ class Entry:
     address: str
     fingerprint: str
     imported: bool  # read from an access log, not seen live
+    port: int | None = None  # the source port of the client's connection
+    network: str = ""
+    peer: str = ""  # the socket's other end
+    source: str = ""  # why the address is believed: "peer", or which header of a trusted proxy said so
+    credential: str = ""  # digest of a session or key
+    passed: str = ""  # id of the pass that was shown, or given for this answer to a challenge
+    fault: str = ""  # why the pass that was shown is none
+    solved: bool | None = None  # this request answered a challenge, rightly or not
+    config: str = ""  # short digest of the settings in force
 
     @property
     def odd(self) -> bool:
@@ -78,6 +87,17 @@ def maybe_odd(raw: bytes) -> bool:
     return raw.startswith(REQUEST) and (b'"intended":"allow"' not in raw or b'"rung":"allow"' not in raw)
 
 
+def maybe_first(raw: bytes) -> bool:
+    """Whether a line is the first of its writer, hour and pseudonym: one of each client that comes."""
+    return raw.startswith(REQUEST) and b'"n":1,"prev":' in raw[:80]
+
+
+def telling(raw: bytes) -> bool:
+    """Whether a line may tell who is who: a client's first, one with signals, an answer to a challenge, an odd one."""
+    marked = b'"signals":[{' in raw or b'"challenge":{' in raw
+    return raw.startswith(REQUEST) and (marked or maybe_first(raw) or maybe_odd(raw))
+
+
 def entry(segment: str, line: Line, openings: Openings) -> Entry | None:
     """The request on a line; None for another kind of record, and for a line that is damaged."""
     record = parse(line.raw)
@@ -91,7 +111,6 @@ def entry(segment: str, line: Line, openings: Openings) -> Entry | None:
 
 def _entry(record: dict[str, Any], segment: str, line: Line, opened: Groups) -> Entry:
     what, client = record["what"], opened.get("client")
-    agent, asked = opened.get("agent", {}), opened.get("request", {})
     verdict = what["verdict"]
     return Entry(
         time=record["t"],
@@ -107,8 +126,6 @@ def _entry(record: dict[str, Any], segment: str, line: Line, opened: Groups) -> 
         reference=str(what["ref"]),
         host=str(what["host"] or ""),
         method=str(what["method"]),
-        path=str(asked.get("path", "")),
-        object=str(asked.get("object", "")),
         resource=str(what["resource"]),
         status=int(what["status"]),
         bytes=int(what["bytes"]),
@@ -118,14 +135,39 @@ def _entry(record: dict[str, Any], segment: str, line: Line, opened: Groups) -> 
         mode=str(verdict["mode"]),
         cause=str(verdict["cause"]),
         seconds=int(verdict["seconds"]),
-        signs=_signs(what["signals"], asked.get("reasons")),
-        forbidden=str(asked.get("forbidden") or "?") if what["forbidden"] else "",
         trapped=bool(what["trapped"]),
-        agent=str(agent.get("agent") or ""),
-        address=str((client or {}).get("address", "")),
-        fingerprint=str(agent.get("fingerprint") or ""),
         imported="source" in what,
+        config=str(what.get("config") or ""),
+        fault=str((what.get("pass") or {}).get("fault") or ""),
+        solved=bool(what["challenge"].get("solved")) if what.get("challenge") else None,
+        **_asked(what, opened.get("request", {})),
+        **_who(client or {}, opened.get("agent", {}), opened.get("account", {})),
     )
+
+
+def _asked(what: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
+    """What was wanted, as far as it can be opened."""
+    return {
+        "path": str(asked.get("path", "")),
+        "object": str(asked.get("object", "")),
+        "forbidden": str(asked.get("forbidden") or "?") if what["forbidden"] else "",
+        "signs": _signs(what["signals"], asked.get("reasons")),
+    }
+
+
+def _who(client: dict[str, Any], agent: dict[str, Any], account: dict[str, Any]) -> dict[str, Any]:
+    """Who it was, as far as it can be opened."""
+    return {
+        "address": str(client.get("address", "")),
+        "agent": str(agent.get("agent") or ""),
+        "credential": str(account.get("credential") or ""),
+        "fingerprint": str(agent.get("fingerprint") or ""),
+        "network": str(client.get("network") or ""),
+        "passed": str(account.get("pass") or ""),
+        "peer": str(client.get("peer") or ""),
+        "port": client.get("port") if type(client.get("port")) is int else None,
+        "source": str(client.get("source") or ""),
+    }
 
 
 def _signs(signals: list[dict[str, Any]], reasons: list[str] | None) -> tuple[Sign, ...]:

@@ -1,7 +1,6 @@
 """Find the record that a visitor quotes the reference of, and what belongs to it, fast in a large log."""
 
 import json
-import mmap
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ from scrapeguard.errors import InputError
 from scrapeguard.evidence.canonical import quoted
 from scrapeguard.evidence.entry import Entry, entry
 from scrapeguard.evidence.openings import Openings
-from scrapeguard.evidence.reading import lines, segments
+from scrapeguard.evidence.reading import marked, segments
 from scrapeguard.model import Rung
 
 LOOKALIKES = str.maketrans("OIL", "011")  # as people read and type them
@@ -43,26 +42,10 @@ def spellings(reference: str) -> list[str]:
 def holding(directory: Path, needle: bytes) -> Iterator[Entry]:
     """The requests on whose public lines a piece of canonical JSON stands, segment by segment, in the order written."""
     openings = Openings(directory)
-    for path in segments(directory):
-        with path.open("rb") as file:
-            if not path.stat().st_size:
-                continue
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                for start in _starts(data, needle):
-                    found = entry(path.name, next(lines(path, start)), openings)
-                    if found is not None:
-                        yield found
-
-
-def _starts(data: mmap.mmap, needle: bytes) -> Iterator[int]:
-    """Where the lines with the needle begin."""
-    place = data.find(needle)
-    while place >= 0:
-        end = data.find(b"\n", place)
-        if end < 0:
-            return  # torn
-        yield data.rfind(b"\n", 0, place) + 1
-        place = data.find(needle, end)
+    for path, line in marked(directory, needle):
+        found = entry(path.name, line, openings)
+        if found is not None:
+            yield found
 
 
 def placing(directory: Path, held: Entry) -> Entry | None:

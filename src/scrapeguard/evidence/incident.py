@@ -5,7 +5,11 @@ from dataclasses import dataclass, field
 
 from scrapeguard.evidence.canonical import Json
 from scrapeguard.evidence.entry import Entry
+from scrapeguard.evidence.evasion import Evasion
 from scrapeguard.evidence.known import Known
+from scrapeguard.evidence.links import Link
+from scrapeguard.evidence.sums import Detected, Placed, Taken
+from scrapeguard.evidence.who import Who
 from scrapeguard.model import Resource, Rung
 
 LISTED = 50  # agents, hosts, rules and measures told one by one; the rest are counted
@@ -16,11 +20,13 @@ CONTENT = (Resource.PAGE, Resource.DATA, Resource.FEED)
 class Found:
     """An incident before it is summed up: whose, from when to when (microseconds)."""
 
-    actor: str
+    actor: str  # the subject of the request that opened it
     opening: tuple[int, str, int]  # the earliest odd request: its time, segment and seq
     digest: str  # SHA-256 of that request's line
     last: int  # the last odd request
     since: int = 0  # from here on the actor's requests belong to it: at most the look-back before `opened`
+    linked: tuple[str, ...] = ()  # all subjects of the actor; () = it is the one
+    links: tuple[Link, ...] = ()  # that touch it, also those that are not followed
 
     @property
     def id(self) -> str:
@@ -31,62 +37,12 @@ class Found:
     def opened(self) -> int:
         return self.opening[0]
 
+    def covers(self, time: int) -> bool:
+        return self.since <= time <= self.last
 
-@dataclass(slots=True)
-class Placed:
-    """A measure taken against the actor, and what came after it."""
-
-    time: int
-    rung: Rung
-    cause: str
-    seconds: int
-    reference: str
-    status: int
-    back: int | None = None  # microseconds until the actor's next request; None = none came
-    refused: int = 0  # further requests refused while it stood
-
-    def told(self) -> Json:
-        return {
-            "back_us": self.back,
-            "cause": self.cause,
-            "ref": self.reference,
-            "refused": self.refused,
-            "rung": self.rung.label,
-            "seconds": self.seconds,
-            "status": self.status,
-            "t": self.time,
-        }
-
-
-@dataclass(slots=True)
-class Detected:
-    """How often one detector spoke, and what was the most it saw."""
-
-    count: int = 0
-    observed: int = 0  # of these, only observed: they could not impose anything
-    weight: int = 0
-    seen: int = 0
-    limit: int = 0
-    reason: str = ""
-
-    def told(self) -> Json:
-        return {
-            "count": self.count,
-            "limit": self.limit,
-            "observed": self.observed,
-            "reason": self.reason,
-            "seen": self.seen,
-            "weight": self.weight,
-        }
-
-
-@dataclass(slots=True)
-class Taken:
-    """Content that was handed over: pages, data and feeds answered 2xx with nothing imposed."""
-
-    requests: int = 0
-    bytes: int = 0
-    objects: Known = field(default_factory=Known)
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        return self.linked or (self.actor,)
 
 
 @dataclass(slots=True)
@@ -107,12 +63,15 @@ class Incident:
     counts: dict[str, Counter[str]] = field(default_factory=dict)
     detected: dict[str, Detected] = field(default_factory=dict)
     measures: list[Placed] = field(default_factory=list)
+    who: dict[str, Who] = field(default_factory=dict)  # by subject
+    evasion: Evasion = field(default_factory=Evasion)
     placed: int = 0
     robots_asked: int = 0
     robots_first: int | None = None
     forbidden: int = 0
     trapped: int = 0
     imported: int = 0
+    _standing: dict[str, Placed] = field(default_factory=dict)  # subject -> the last measure against it
 
     def add(self, entry: Entry) -> None:
         self.requests += 1
@@ -139,6 +98,8 @@ class Incident:
         if entry.resource == Resource.NOTICE and entry.path == "/robots.txt":
             self.robots_asked += 1
             self.robots_first = entry.time if self.robots_first is None else self.robots_first
+        self.who.setdefault(entry.actor, Who(entry.actor)).add(entry)
+        self.evasion.add(entry)
         self._signs(entry)
         self._sequel(entry)
         self._measure(entry)
@@ -174,15 +135,15 @@ class Incident:
     def _measure(self, entry: Entry) -> None:
         if entry.rung is Rung.ALLOW:
             return
-        last = self.measures[-1] if self.measures else None
+        last = self._standing.get(entry.actor)
         if last is not None and (entry.cause == "standing" or entry.cause == last.cause == "deny-list"):
             last.refused += 1
             return
         self.placed += 1
+        placed = Placed(entry.time, entry.rung, entry.cause, entry.seconds, entry.reference, entry.status, entry.actor)
+        self._standing[entry.actor] = placed
         if len(self.measures) < 20 * LISTED:
-            self.measures.append(
-                Placed(entry.time, entry.rung, entry.cause, entry.seconds, entry.reference, entry.status)
-            )
+            self.measures.append(placed)
 
     def most(self, what: str) -> dict[str, int]:
         """The most frequent agents, hosts, statuses, … with their numbers."""
@@ -238,6 +199,17 @@ class Incident:
             "statuses": self.most("statuses"),
             "taken": _sums(self.taken),
             "trapped": self.trapped,
+            **self._linked(),
+        }
+
+    def _linked(self) -> dict[str, Json]:
+        """What there is to tell of an actor with several subjects, and of how it got round measures."""
+        return {
+            "evasion": [step.told() for step in self.evasion.steps()],
+            "evasion_counts": dict(self.evasion.counts),
+            "links": [link.told() for link in self.found.links],
+            "subjects": tuple(sorted(self.who)),
+            "who": [who.told() for who in self.who.values()],
         }
 
 

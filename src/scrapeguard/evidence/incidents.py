@@ -5,48 +5,61 @@ a measure, or whose signals asked for one (in observe mode nothing is imposed, t
 request extends it. It ends when the actor did nothing odd for `idle` minutes. The actor's other requests in between
 belong to it, and those of the hour before: what was normal is evidence too.
 
-An actor is an address today (an IPv6 /64); without the vault's key, or once the day's is destroyed, it is a pseudonym
-of one day. When subjects get linked by evidence, `Entry.actor` is the place.
+A subject is an address (an IPv6 /64); without the vault's key, or once the day's is destroyed, it is a pseudonym of
+one day. Subjects that links join (links.py) are one actor, and their spans one incident (joining.py).
 """
 
 import json
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from scrapeguard.errors import InputError
+from scrapeguard.evidence.actors import Linker
+from scrapeguard.evidence.adapting import Adapting, changes
 from scrapeguard.evidence.canonical import digest
 from scrapeguard.evidence.cases import Cases
-from scrapeguard.evidence.entry import REQUEST, Entry, entries, maybe_odd
+from scrapeguard.evidence.chance import Crowd, proportioned
+from scrapeguard.evidence.entry import REQUEST, Entry, entries, maybe_first, telling
+from scrapeguard.evidence.evasion import Evasion
 from scrapeguard.evidence.incident import Found, Incident
+from scrapeguard.evidence.joining import join
+from scrapeguard.evidence.links import MILLION, REASONS, Link
 from scrapeguard.evidence.openings import Openings
 from scrapeguard.evidence.reading import segments
+from scrapeguard.evidence.rejections import rejections
 from scrapeguard.evidence.vault import Vault
 
 MINUTE = 60_000_000  # microseconds
 LOOK_BACK = 60 * MINUTE
 IDLE = 30  # minutes
+LINK_ERROR = 5  # per cent
 SUB = re.compile(rb'"sub":"([0-9a-f]{32})","t":')
 
 
 def incidents(directory: Path, idle: int = IDLE) -> list[Incident]:
     """Every incident in an evidence directory, by the time it opened. Raises InputError when there is no log.
 
-    The log is read twice from front to back; memory grows with incidents and the objects they took, not with it.
+    The log is read at most three times from front to back; memory grows with incidents and the objects they took, not
+    with it.
     """
     return sum_up(directory, find(directory, idle))
 
 
 def configured_idle(directory: Path) -> int:
     """`idle_minutes` of the settings that an evidence directory kept last; the default when there are none."""
+    return _configured(directory, "idle_minutes", IDLE) or IDLE
+
+
+def _configured(directory: Path, name: str, default: int) -> int:
     kept = sorted((directory / "configs").glob("[0-9a-f]*"), key=lambda path: path.stat().st_mtime_ns)
     try:
-        idle = json.loads(kept[-1].read_bytes())["evidence"]["idle_minutes"] if kept else IDLE
+        value = json.loads(kept[-1].read_bytes())["evidence"][name] if kept else default
     except (ValueError, KeyError, TypeError, RecursionError):
-        return IDLE
-    return idle if type(idle) is int and idle > 0 else IDLE
+        return default
+    return value if type(value) is int and value >= 0 else default
 
 
 def incident(directory: Path, name: str, idle: int = IDLE) -> Incident:
@@ -67,20 +80,32 @@ def incident(directory: Path, name: str, idle: int = IDLE) -> Incident:
 def find(directory: Path, idle: int = IDLE) -> list[Found]:
     """Where incidents open and end, by the time they opened; the same whatever order the requests were written in."""
     spans: dict[str, list[Found]] = {}
-    for entry in entries(_paths(directory), maybe_odd, Openings(directory)):
+    linker = Linker(idle * MINUTE)
+    for entry in entries(_paths(directory), telling, Openings(directory)):
+        linker.add(entry)
         if entry.odd:
             own = spans.setdefault(entry.actor, [])
             if own and own[-1].opened < entry.time <= own[-1].last:
                 continue  # inside the newest one
             new = Found(entry.actor, (entry.time, entry.segment, entry.seq), digest(entry.raw), entry.time)
             _join(own, new, idle * MINUTE)
-    found = []
-    for own in spans.values():
-        before = 0
-        for each in own:
-            found.append(replace(each, since=max(each.opened - LOOK_BACK, before)))
-            before = each.last + 1
-    return sorted(found, key=lambda each: each.opening)
+    return join(spans, _judged(directory, linker, spans), idle * MINUTE, LOOK_BACK)
+
+
+def _judged(directory: Path, linker: Linker, spans: Mapping[str, Sequence[Found]]) -> list[Link]:
+    """The links with their errors, and what the operator said of them, in the order of time."""
+    links = list(linker.links.values())
+    if not links:
+        return []
+    crowd = Crowd(links, spans.keys())
+    for entry in entries(_paths(directory), maybe_first, Openings(directory)):
+        crowd.add(entry)
+    trials = {reason: len(spans) for reason in REASONS} | dict.fromkeys(("return", "walk"), linker.refusals)
+    errors = proportioned({link: crowd.error(link) for link in links}, trials)
+    limit = _configured(directory, "link_error_percent", LINK_ERROR) * MILLION // 100
+    rejected = rejections(directory)
+    judged = (link.judged(errors[link], limit, rejected.get(link.id)) for link in links)
+    return sorted(judged, key=lambda link: (link.second.time, link.id))
 
 
 def _join(own: list[Found], new: Found, idle: int) -> None:
@@ -97,7 +122,11 @@ def _join(own: list[Found], new: Found, idle: int) -> None:
 
 def sum_up(directory: Path, found: Sequence[Found]) -> list[Incident]:
     """The incidents with their sums, in the order given."""
-    sums = [Incident(each) for each in found]
+    changed = changes(directory)
+    sums = [
+        Incident(each, evasion=Evasion(each.links, Adapting([one for one in changed if each.covers(one.time)])))
+        for each in found
+    ]
     for place, entry in _belonging(directory, found):
         sums[place].add(entry)
     return sums
@@ -112,7 +141,8 @@ def _belonging(directory: Path, found: Sequence[Found]) -> Iterator[tuple[int, E
     """Each request that belongs to one of the incidents, with the incident's place in the list."""
     places: dict[str, list[int]] = {}
     for place, each in sorted(enumerate(found), key=lambda pair: pair[1].last):
-        places.setdefault(each.actor, []).append(place)
+        for subject in each.subjects:
+            places.setdefault(subject, []).append(place)
     lasts = {actor: [found[place].last for place in own] for actor, own in places.items()}
     openings = Openings(directory)
     whose = {name: actor for actor in places for name in _names(actor, openings)}
@@ -128,7 +158,7 @@ def _belonging(directory: Path, found: Sequence[Found]) -> Iterator[tuple[int, E
         if at < len(own):
             place = places[actor][at]
             if found[place].since <= entry.time:
-                yield place, entry
+                yield place, entry if entry.actor == actor else replace(entry, actor=actor)
 
 
 def _names(actor: str, openings: Openings) -> Iterator[str]:

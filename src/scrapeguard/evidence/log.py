@@ -41,6 +41,7 @@ class EvidenceSettings:
     fsync_ms: int = 50
     max_segment_mb: int = 64
     idle_minutes: int = 30  # an incident ends when its actor did nothing odd for so long
+    link_error_percent: int = 5  # addresses are taken for one actor when chance joins strangers at most so often
     retention_days: int = 180  # then a day's personal facts can be read by nobody any more; 0 = never
 
 

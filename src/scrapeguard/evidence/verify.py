@@ -1111,11 +1111,12 @@ class Figures:
         self.taken = Known()
         self.actors: set[str] = set()
         self.times: list[int] = []  # first and last
-        self.opening: tuple[int, str, int, str] | None = None  # time, writer, seq and digest of the first odd request
+        self.opening: tuple[int, str, int, str, str] | None = None  # the first odd one: time, writer, seq, digest, who
 
     def add(self, fields: dict[str, Any], opened: dict[str, Any], writer: str, line: bytes) -> None:
         time, what = fields["t"], fields["what"]
-        self.actors.add("address:" + (opened["client"]["key"] or "unknown"))
+        actor = "address:" + (opened["client"]["key"] or "unknown")
+        self.actors.add(actor)
         if not self.since <= time <= self.until:
             return  # of the same hours, but before or after
         verdict, thing = what["verdict"], hash(opened["request"]["object"])
@@ -1126,23 +1127,24 @@ class Figures:
         self.statuses[str(what["status"])] += 1
         self.asked.add(thing)
         if odd and (self.opening is None or (time, writer, fields["seq"]) < self.opening[:3]):
-            self.opening = (time, writer, fields["seq"], hashlib.sha256(line).hexdigest())
+            self.opening = (time, writer, fields["seq"], hashlib.sha256(line).hexdigest(), actor)
         if allowed and 200 <= what["status"] < 300 and what["resource"] in ("page", "data", "feed"):
             self.taken.add(thing)
             self.sums.update(taken=1, taken_bytes=what["bytes"])
 
     def counted(self) -> dict[str, Any]:
-        sums, opening = self.sums, self.opening or (0, "", 0, "")
+        sums, opening = self.sums, self.opening or (0, "", 0, "", "")
         taken = {"bytes": sums["taken_bytes"], "objects": self.taken.count, "requests": sums["taken"]}
         return {
             **{name: sums[name] for name in ("bytes", "micros", "odd", "refused", "requests")},
-            "actor": next(iter(self.actors)) if len(self.actors) == 1 else sorted(self.actors),
+            "actor": opening[4],
             "distinct": self.asked.count,
             "first": min(self.times, default=0),
             "id": opening[3][:12],
             "last": max(self.times, default=0),
             "opened": opening[0],
             "statuses": dict(self.statuses),
+            "subjects": sorted(self.actors),
             "taken": taken,
         }
 

@@ -6,7 +6,7 @@ what all this does not prove. Nothing in it is fetched, nothing runs; every word
 
 from collections.abc import Iterator
 
-from scrapeguard.evidence.incident import Placed
+from scrapeguard.evidence.sums import Placed
 from scrapeguard.exports import charts
 from scrapeguard.exports.elements import table as elements
 from scrapeguard.exports.loss import PERIODS

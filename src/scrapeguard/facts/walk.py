@@ -31,14 +31,19 @@ def step_of(facts: Facts) -> Step | None:
     beginning. The family keeps the host, the shape of the path, and the names of the parameters, not their values.
     Dates, and numbers of more than 15 digits, are no steps.
     """
-    if len(facts.object) >= MAX_OBJECT:
+    return step_in(facts.host or "", facts.object)
+
+
+def step_in(host: str, wanted: str) -> Step | None:
+    """The same for what is asked for on a host."""
+    if len(wanted) >= MAX_OBJECT:
         return None
-    path, _, query = facts.object.partition("?")  # escapes decoded, cache busters dropped
+    path, _, query = wanted.partition("?")  # escapes decoded, cache busters dropped
     if not query:  # "/item/41", the commonest walk, needs no patterns; a date has eight digits, or more than one part
         head, _, last = path.rpartition("/")
         if last.isdigit() and last.isascii() and len(last) <= 15 and len(last) != 8 and not DIGIT.search(head):
-            return f"{facts.host or ''}{head}/#"[:MAX_FAMILY], int(last)
-    if not DIGIT.search(facts.object):
+            return f"{host}{head}/#"[:MAX_FAMILY], int(last)
+    if not DIGIT.search(wanted):
         return None
     shape, number = _in_path(path)
     names = ""
@@ -48,7 +53,7 @@ def step_of(facts: Facts) -> Step | None:
             number = asked
     if number is None:
         return None
-    return f"{facts.host or ''}{shape}{names}"[:MAX_FAMILY], number
+    return f"{host}{shape}{names}"[:MAX_FAMILY], number
 
 
 def _in_path(path: str) -> tuple[str, int | None]:
