@@ -20,6 +20,7 @@ from scrapeguard.evidence.cases import Cases
 from scrapeguard.evidence.entry import Entry
 from scrapeguard.evidence.hour import hour_of
 from scrapeguard.evidence.incidents import find, incidents, members
+from scrapeguard.evidence.incidents import hold as keep_case
 from scrapeguard.evidence.keeper import DAY, Keeper, KeeperSettings
 from scrapeguard.evidence.log import now
 from scrapeguard.evidence.openings import Openings
@@ -193,11 +194,7 @@ def test_the_key_of_tomorrow_is_there_before_tomorrow(tmp_path: Path) -> None:
 
 def hold(folder: Path) -> str:
     (found,) = find(folder)
-    openings = Openings(folder)
-    count = openings.cases.keep(
-        found.id,
-        ((e.segment, e.raw, openings.kept(parse(e.raw) or {}, e.raw, e.sealed)) for e in members(folder, found)),
-    )
+    count = keep_case(folder, found)
     assert count == 20
     return found.id
 

@@ -13,8 +13,6 @@ from scrapeguard.evidence import incidents as view
 from scrapeguard.evidence import subject as subjects
 from scrapeguard.evidence.canonical import Json
 from scrapeguard.evidence.cases import Cases
-from scrapeguard.evidence.openings import Openings
-from scrapeguard.evidence.reading import parse
 from scrapeguard.evidence.vault import Vault
 from scrapeguard.exports.words import many, moment, printable
 
@@ -44,12 +42,7 @@ def set_(incident: str, reason: str, approver: str, config: Path | None, as_json
     """
     place = Place(config)
     found = view.incident(place.directory, incident, view.configured_idle(place.directory)).found
-    openings = Openings(place.directory)
-    records = (
-        (entry.segment, entry.raw, openings.kept(parse(entry.raw) or {}, entry.raw, entry.sealed))
-        for entry in view.members(place.directory, found)
-    )
-    count = openings.cases.keep(found.id, records)
+    count = view.hold(place.directory, found)
     told: dict[str, Json] = {"approver": approver, "incident": found.id, "reason": reason, "records": count}
     _record(place, "hold.set", told)
     _tell(told, f"{found.id} is held: {many(count, 'record')} under a key of their own.", as_json)

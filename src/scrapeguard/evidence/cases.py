@@ -3,24 +3,27 @@
 vault/cases/<incident>/case.key          random, wrapped by the vault key
 vault/cases/<incident>/<writer>.jsonl    the incident's records of that writer, each with its openings under it,
                                          sealed like those in the writer's file but under the case's key
+vault/cases/<incident>/links.json        link -> how often it would be chance, counted while the strangers were still there
 """
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from scrapeguard.errors import EvidenceError
-from scrapeguard.evidence.canonical import canonical
+from scrapeguard.evidence.canonical import Json, canonical
 from scrapeguard.evidence.durable import sync_folder
 from scrapeguard.evidence.reading import Line, lines
+from scrapeguard.evidence.sequencer import put
 from scrapeguard.evidence.vault import Vault
 
 FOLDER = "vault/cases"
 KEY = "case.key"
+LINKS = "links.json"
 
 Disclosures = list[list[Any]]  # [[salt, name, value], …]
 
@@ -62,6 +65,17 @@ class Cases:
         sync_folder(folder)
         self._records = None
         return count
+
+    def note(self, incident: str, errors: Mapping[str, Json]) -> None:
+        """Keep how sure an incident's links were, by their ids: later nobody can count it any more."""
+        put(self.vault.directory / FOLDER / incident / LINKS, canonical(errors).encode("ascii"))
+
+    def noted(self) -> dict[str, dict[str, int | None]]:
+        """Link -> the numbers of its error, of all cases."""
+        found: dict[str, dict[str, int | None]] = {}
+        for path in sorted((self.vault.directory / FOLDER).glob(f"*/{LINKS}")):
+            found |= json.loads(path.read_bytes())
+        return found
 
     def release(self, incident: str) -> bool:
         """Destroy a case with its key; False when there is none."""

@@ -26,9 +26,9 @@ from scrapeguard.evidence.entry import REQUEST, Entry, entries, maybe_first, tel
 from scrapeguard.evidence.evasion import Evasion
 from scrapeguard.evidence.incident import Found, Incident
 from scrapeguard.evidence.joining import join
-from scrapeguard.evidence.links import MILLION, REASONS, Link
+from scrapeguard.evidence.links import MILLION, REASONS, Error, Link
 from scrapeguard.evidence.openings import Openings
-from scrapeguard.evidence.reading import segments
+from scrapeguard.evidence.reading import parse, segments
 from scrapeguard.evidence.rejections import rejections
 from scrapeguard.evidence.vault import Vault
 
@@ -101,7 +101,9 @@ def _judged(directory: Path, linker: Linker, spans: Mapping[str, Sequence[Found]
     for entry in entries(_paths(directory), maybe_first, Openings(directory)):
         crowd.add(entry)
     trials = {reason: len(spans) for reason in REASONS} | dict.fromkeys(("return", "walk"), linker.refusals)
+    noted = Cases(Vault(directory)).noted()
     errors = proportioned({link: crowd.error(link) for link in links}, trials)
+    errors |= {link: Error(**noted[link.id]) for link in links if link.id in noted}  # type: ignore[arg-type]
     limit = _configured(directory, "link_error_percent", LINK_ERROR) * MILLION // 100
     rejected = rejections(directory)
     judged = (link.judged(errors[link], limit, rejected.get(link.id)) for link in links)
@@ -135,6 +137,18 @@ def sum_up(directory: Path, found: Sequence[Found]) -> list[Incident]:
 def members(directory: Path, found: Found) -> Iterator[Entry]:
     """The requests that belong to an incident, in the order of time."""
     return (entry for _, entry in _belonging(directory, [found]))
+
+
+def hold(directory: Path, found: Found) -> int:
+    """Keep what is known of an incident's actor, and of nobody else, as a case of its own; answers how many records."""
+    openings = Openings(directory)
+    kept = (
+        (entry.segment, entry.raw, openings.kept(parse(entry.raw) or {}, entry.raw, entry.sealed))
+        for entry in members(directory, found)
+    )
+    count = openings.cases.keep(found.id, kept)
+    openings.cases.note(found.id, {link.id: link.error.told() for link in found.links})
+    return count
 
 
 def _belonging(directory: Path, found: Sequence[Found]) -> Iterator[tuple[int, Entry]]:

@@ -13,6 +13,7 @@ Looking the same is having one fingerprint (agent, names and order of headers), 
 
 from dataclasses import dataclass, replace
 
+from scrapeguard.config import values
 from scrapeguard.evidence.canonical import Json, digest
 from scrapeguard.evidence.entry import Entry
 
@@ -54,16 +55,7 @@ class Error:
     beside: int = 0
 
     def told(self) -> dict[str, Json]:
-        return {
-            "arrivals": self.arrivals,
-            "beside": self.beside,
-            "of": self.of,
-            "ppm": self.ppm,
-            "seconds": self.seconds,
-            "shared": self.shared,
-            "single_ppm": self.single,
-            "trials": self.trials,
-        }
+        return dict(values(self))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
