@@ -3,7 +3,7 @@
 vault/cases/<incident>/case.key          random, wrapped by the vault key
 vault/cases/<incident>/<writer>.jsonl    the incident's records of that writer, each with its openings under it,
                                          sealed like those in the writer's file but under the case's key
-vault/cases/<incident>/links.json        link -> how often it would be chance, counted while the strangers were still there
+vault/cases/<incident>/links.json        how often each link would be chance, counted while strangers were there
 """
 
 import json

@@ -207,7 +207,7 @@ class Incident:
         return {
             "evasion": [step.told() for step in self.evasion.steps()],
             "evasion_counts": dict(self.evasion.counts),
-            "links": [link.told() for link in self.found.links],
+            "links": [link.told(self.who) for link in self.found.links if not link.weak],
             "subjects": tuple(sorted(self.who)),
             "who": [who.told() for who in self.who.values()],
         }

@@ -11,6 +11,7 @@
 Looking the same is having one fingerprint (agent, names and order of headers), or one agent where no headers were seen.
 """
 
+from collections.abc import Container
 from dataclasses import dataclass, replace
 
 from scrapeguard.config import values
@@ -31,8 +32,10 @@ class Ref:
     digest: str  # SHA-256 of the record's line
     odd: bool = False  # a measure, or signals that asked for one
 
-    def told(self) -> dict[str, Json]:
-        return {"digest": self.digest, "ref": self.reference, "subject": self.subject, "t": self.time}
+    def told(self, known: Container[str]) -> dict[str, Json]:
+        """Not who it was, unless that is `known` already."""
+        subject = self.subject if self.subject in known else ""
+        return {"digest": self.digest, "ref": self.reference, "subject": subject, "t": self.time}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +106,17 @@ class Link:
         """With its error; weak above `limit` in a million."""
         return replace(self, error=error, weak=error.ppm > limit, rejection=rejection)
 
-    def told(self) -> dict[str, Json]:
+    def told(self, known: Container[str]) -> dict[str, Json]:
+        """As JSON; of a link that is not followed, a stranger's end is not named."""
         return {
             "apart_us": self.apart,
             "error": self.error.told(),
-            "first": self.first.told(),
+            "first": self.first.told(known),
             "id": self.id,
             "joined": self.holds,
             "reason": self.reason,
             "rejected": None if self.rejection is None else self.rejection.told(),
-            "second": self.second.told(),
+            "second": self.second.told(known),
         }
 
 

@@ -22,7 +22,7 @@ from scrapeguard.evidence.tiles import Tiles
 HOUSEKEEPING = {
     b"start", b"close", b"gap", b"recovery", b"clock", b"overflow", b"config.activated", b"notice.published",
     b"window.close", b"anchor", b"anchor.delayed", b"anchor.resumed", b"damage", b"key.rotated", b"selftest.result",
-    b"retention", b"redaction", b"fsck", b"gap.start", b"gap.end",
+    b"retention", b"redaction", b"fsck", b"gap.start", b"gap.end", b"link.rejected",
 }  # fmt: skip
 IN_FORCE = (b"start", b"config.activated")
 CHAIN = re.compile(rb'\{"k":"([a-z.]+)","mono":\d+,(?:"n":\d+,)?"prev":"([0-9a-f]{64})"')
@@ -156,3 +156,5 @@ class Survey:
             first = json.loads(raw)["what"]["first"]
             if first and hour_of(first) <= self.whose.last:
                 month.told = index
+        elif kind == b"link.rejected" and month.own:
+            month.told = index
