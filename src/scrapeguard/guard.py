@@ -90,16 +90,15 @@ class ScrapeGuard:
             self._reload_on_hangup()
             self._duty = building.keep(self.parts)
             self._selftest = selftest.begin(self.parts, lambda: self.parts)
-        if scope["type"] == "lifespan":
-            await self._lifespan(scope, receive, send)
-            return
         if scope["type"] not in ("http", "websocket"):
-            await self.app(scope, receive, send)
+            await (self._lifespan if scope["type"] == "lifespan" else self.app)(scope, receive, send)
             return
 
         began = time.perf_counter_ns()
         decision = await self.decide(scope)
         facts, parts = decision.facts, decision.parts
+        if parts.decoys is not None:
+            parts.decoys.offer(scope, facts)
         site = self.app if self._site is None else self._site(facts, parts)
         answer = decision.answer or parts.notices.through(facts, site)
         question = parts.notices.asking(facts, site, scope)
@@ -122,7 +121,8 @@ class ScrapeGuard:
             self._later(judge.note(facts))
             return Decision(facts, NOTICE, parts.notices.answer(facts), parts, judge)
         verdict = await judge(facts)
-        answer = None if verdict.rung is Rung.ALLOW else parts.responses.answer(verdict, facts, hold=self._holds)
+        calm = verdict.rung is Rung.ALLOW and not facts.trapped
+        answer = None if calm else parts.answer(verdict, facts, hold=self._holds)
         return Decision(facts, verdict, answer, parts, judge)
 
     def conclude(self, decision: "Decision", outcome: Outcome, exchange: str = "") -> None:

@@ -1,8 +1,13 @@
 """Everything a guard is made of, built from one configuration; the guard swaps it whole on reload."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from starlette.types import ASGIApp
 
 from scrapeguard.config import Config
+from scrapeguard.decoys import Decoys, traps
+from scrapeguard.decoys import configured as decoys_of
+from scrapeguard.decoys.page import DecoyPage
 from scrapeguard.errors import ConfigError
 from scrapeguard.evidence.capture import Capture, CaptureSettings
 from scrapeguard.evidence.duty import Duty
@@ -13,7 +18,7 @@ from scrapeguard.facts.networks import Networks
 from scrapeguard.facts.passes import ChallengeSettings, Passes
 from scrapeguard.facts.reader import FactsReader, FactsSettings
 from scrapeguard.facts.shared import shared_secret
-from scrapeguard.model import Mode, Store
+from scrapeguard.model import Facts, Mode, Rung, Store, Verdict
 from scrapeguard.notices import Notices
 from scrapeguard.notices import configured as notices_of
 from scrapeguard.policy import Lists, Policy
@@ -65,6 +70,15 @@ class Parts:
     passes: Passes
     selftest: SelfTestSettings
     capture: Capture | None  # None = off
+    decoys: Decoys | None
+
+    def answer(self, verdict: Verdict, facts: Facts, *, hold: bool) -> ASGIApp | None:
+        """What is answered instead of the site, if anything; `hold` as in Responses."""
+        if verdict.rung is not Rung.ALLOW:
+            return self.responses.answer(verdict, facts, hold=hold)
+        if self.decoys is not None and self.decoys.holds(facts.path) and not facts.websocket:
+            return DecoyPage(self.decoys, facts.path)
+        return None
 
 
 def build(config: Config) -> Parts:
@@ -110,6 +124,8 @@ def _assemble(config: Config, old: Parts | None) -> Parts:
     policy = config.section("policy", Policy)
     panel = Panel({name: config.section(f"signals.{name}", detector) for name, detector in DETECTORS.items()})
     reading = config.section("facts", FactsSettings)
+    decoys = decoys_of(config)
+    reading = replace(reading, traps=traps(config))
     notices = notices_of(config, reading.traps)
     telling = notices.settings
     knowing = config.section("crawlers", CrawlerSettings)
@@ -138,5 +154,5 @@ def _assemble(config: Config, old: Parts | None) -> Parts:
     capture = Capture(capturing) if capturing.exchanges and evidence.directory is not None else None
     judging = (reader, store, panel, policy, lists)
     return Parts(
-        config, guard.mode, *judging, notices, responses, evidence, keeper, crawlers, passes, selftest, capture
+        config, guard.mode, *judging, notices, responses, evidence, keeper, crawlers, passes, selftest, capture, decoys
     )

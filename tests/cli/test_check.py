@@ -34,7 +34,7 @@ def test_differences_are_told_with_their_defaults(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[signals.pase]\nlimit = 9", "Did you mean 'signals.pace'?"),
+        ("[signals.pacee]\nlimit = 9", "Did you mean 'signals.pace'?"),
         ("[signals.pace]\nlimits = 9", "Did you mean 'limit'?"),
         ("[policy]\nthrottle = 9\nblock = 8", "thresholds must rise with the rungs"),
         ('[lists]\ndeny = ["10.0.0.0.0"]', "10.0.0.0.0"),
@@ -96,7 +96,7 @@ def test_nothing_is_written(tmp_path: Path) -> None:
 
 
 def test_it_says_so_when_our_robots_txt_takes_the_place_of_the_sites_own(tmp_path: Path) -> None:
-    said = "told in place of one of the site's own"
+    said = "told in place of the site's own"
     assert said in check(tmp_path, '[facts]\ntraps = ["/trap/*"]').output
     assert said not in check(tmp_path, '[facts]\ntraps = ["/trap/*"]\n[notices]\nserve_robots = false').output
     assert said not in check(tmp_path, "").output

@@ -11,6 +11,7 @@ from rich.table import Table
 from scrapeguard import config as configuration
 from scrapeguard import parts
 from scrapeguard.config import Config, Difference
+from scrapeguard.decoys import traps
 from scrapeguard.errors import ConfigError
 from scrapeguard.evidence.log import EvidenceSettings
 from scrapeguard.evidence.settings import settings as evidence_settings
@@ -114,13 +115,13 @@ def surprises(config: Config, mode: str) -> Iterator[str]:
         yield "crawlers.dns is off, and no newer list of addresses is there: no impostor is found out."
     if not evidence.directory:
         yield "evidence.directory is empty: nothing is kept, so nothing can be shown later."
-    yield from untold(notices, facts)
+    yield from untold(notices, traps(config))
 
 
-def untold(notices: NoticeSettings, facts: FactsSettings) -> Iterator[str]:
+def untold(notices: NoticeSettings, traps: tuple[str, ...]) -> Iterator[str]:
     """What visitors are told, or not told, that the operator may not expect."""
-    if facts.traps and not notices.robots and notices.serve_robots:
-        yield "facts.traps are set, so our robots.txt, which forbids them, is told in place of one of the site's own."
+    if traps and not notices.robots and notices.serve_robots:
+        yield "There are traps or decoys, so our robots.txt, which forbids them, is told in place of the site's own."
     if not notices.contact:
         yield "notices.contact is empty: a person who is stopped by mistake is told nobody to ask."
     if not notices.terms_url:

@@ -13,8 +13,8 @@ from rich.table import Table
 
 from scrapeguard import config as configuration
 from scrapeguard.cli.notices_init import init
+from scrapeguard.decoys import traps
 from scrapeguard.errors import ConfigError, InputError
-from scrapeguard.facts.reader import FactsSettings
 from scrapeguard.notices import Notices, configured
 from scrapeguard.notices.lint import Contradiction, lint_robots, lint_tdm
 
@@ -79,14 +79,14 @@ def show(name: str | None, settings: str | None, as_json: bool) -> None:
 def read(settings: str | None) -> Notices:
     """The notices of a configuration. Raises ConfigError."""
     config = configuration.load(settings)
-    return configured(config, config.section("facts", FactsSettings).traps)
+    return configured(config, traps(config))
 
 
 def contradictions(files: tuple[str, ...], settings: str | None) -> Iterator[Contradiction]:
     """Those in the files; without files, those in what the configuration publishes. Raises InputError."""
     config = configuration.load(settings)
     try:
-        told = configured(config, config.section("facts", FactsSettings).traps)
+        told = configured(config, traps(config))
     except ConfigError as error:  # a robots.txt that is too long, or leads into a trap
         yield Contradiction(config.source, error.message, error.hint)
         return

@@ -11,9 +11,9 @@ import click
 
 from scrapeguard import config as configuration
 from scrapeguard import notices
+from scrapeguard.decoys import traps
 from scrapeguard.errors import InputError, ScrapeGuardError
 from scrapeguard.facts.agent import classify
-from scrapeguard.facts.reader import FactsSettings
 from scrapeguard.notices.robots import MAX_BYTES, Robots, parse
 from scrapeguard.notices.rules import Rule, encoded
 
@@ -105,10 +105,9 @@ def read(file: str) -> Robots:
 def configured(settings: str | None, path: str) -> Robots:
     """The robots.txt that a configuration publishes for the host of a URL, or for every host."""
     config = configuration.load(settings)
-    reading = config.section("facts", FactsSettings)
     url = URL.match(path)
     host = re.sub(r":\d*$", "", url[1].lower()) if url else None
-    rules = notices.configured(config, reading.traps).rules(host)
+    rules = notices.configured(config, traps(config)).rules(host)
     if rules is None:
         raise InputError("By this configuration the site serves a robots.txt unknown here.", "Name it with --file.")
     return rules
