@@ -62,13 +62,34 @@ def test_the_evidence_agrees_with_what_the_visitors_saw(played: tuple[Path, dict
 
 def test_the_bundle_verifies_and_its_changed_copy_does_not(played: tuple[Path, dict[str, object]]) -> None:
     folder, summary = played
-    assert summary["proof"]["verdict"] == "CONSISTENT-UNANCHORED"
+    proof = summary["proof"]
+    assert (proof["verdict"], proof["exhibits"] > 1) == ("ANCHORED", True)
+    brought = ["--key", proof["key"], "--tsa-root", proof["tsa_root"]]
+    file = folder / "demo-output" / "bundle.zip"
+    done = subprocess.run([*SCRAPEGUARD, "verify", file, *brought], capture_output=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, b"ANCHORED"), done.stdout
     assert summary["proof"]["changed"]["verdict"] == "INVALID"
     for bundle, code in (("bundle.zip", 3), ("bundle-changed.zip", 1)):  # 3: no key is given from outside here
         file = folder / "demo-output" / bundle
         done = subprocess.run([*SCRAPEGUARD, "verify", file], capture_output=True, timeout=30, check=False)
         assert done.returncode == code, done.stdout
     assert b"<svg" in (folder / "demo-output" / "report.html").read_bytes()
+
+
+def test_the_demo_tests_itself_on_record_before_anybody_comes(played: tuple[Path, dict[str, object]]) -> None:
+    kinds = [record["k"] for record in opened.records(played[0])]
+    assert kinds.index("selftest.result") < kinds.index("request")
+    (result,) = [record for record in opened.records(played[0]) if record["k"] == "selftest.result"]
+    assert result["what"]["good"] is True
+
+
+def test_without_openssl_it_says_so_and_goes_on_unanchored(tmp_path: Path) -> None:
+    without = {name: value for name, value in os.environ.items() if name != "PATH"} | {"PATH": ""}
+    done = subprocess.run(COMMAND, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False, env=without)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "nobody time-stamps the evidence" in " ".join(done.stdout.split())
+    assert "CONSISTENT-UNANCHORED" in done.stdout
+    assert done.stdout.rstrip().endswith("report.html")
 
 
 def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from scrapeguard.demo import proof, story
+from scrapeguard.demo.authority import stamping
 from scrapeguard.demo.proof import Proof
 from scrapeguard.demo.story import Part
 from scrapeguard.evidence.incident import Incident
@@ -44,9 +45,13 @@ def demo(context: click.Context, out: Path, as_json: bool, quiet: bool) -> None:
     def tell(who: str, what: str) -> None:
         console.print(f"[dim]{time.monotonic() - began:5.1f} s[/]  [bold]{escape(who):14}[/]{escape(what)}")
 
-    parts = story.play(folder / "evidence", tell)
-    found = incidents(folder / "evidence")
-    proven = proof.prove(folder, max(found, key=lambda each: (each.refused, each.requests))) if found else None
+    with stamping(folder) as authority:
+        if authority is None:
+            tell("", "openssl is missing or refuses: nobody time-stamps the evidence, so the bundle stays unanchored.")
+        parts = story.play(folder / "evidence", tell, authority)
+        found = incidents(folder / "evidence")
+        chosen = max(found, key=lambda each: (each.refused, each.requests), default=None)
+        proven = None if chosen is None else proof.prove(folder, chosen, authority)
     ok = all(part.as_it_should_be for part in parts) and proven is not None and proven.as_it_should_be
     summary = _summary(parts, found, proven, folder, ok, time.monotonic() - began)
     (folder / story.MARKER).write_text(json.dumps(summary, indent=2) + "\n", "utf-8")
@@ -79,9 +84,10 @@ def _print(
     if proven is not None:
         _proof(console, proven)
     place = escape(str(folder))
-    console.print(f"\nAll of it is in {place}/: evidence/, bundle.zip, report.html (open it), demo.json.")
-    console.print(f"Look further: scrapeguard incidents {place}/evidence")
+    console.print(f"\nLook further: scrapeguard incidents {place}/evidence")
     console.print("[green]As it should be.[/]" if ok else "[red]Not as it should be: please report this bug.[/]")
+    report = escape(str((folder / proof.REPORT).absolute()))
+    console.print(f"The report, for reading: {report}", soft_wrap=True)
 
 
 def _proof(console: Console, proven: Proof) -> None:
@@ -91,6 +97,8 @@ def _proof(console: Console, proven: Proof) -> None:
     for name, looked in proven.verified.steps:
         console.print(f"  {escape(name):13} {escape(looked)}")
     console.print(f"  [green]{proven.verified.verdict}[/] {escape(proven.verified.problem)}")
+    root = "" if proven.root is None else f" --tsa-root {proven.root}"
+    console.print(escape(f"  Again: scrapeguard verify {proven.bundle} --key '{proven.key}'{root}"), soft_wrap=True)
     console.print("[bold]One digit of a copy is changed[/], and the copy verified:")
     console.print(f"  [red]{proven.changed.verdict}[/] {escape(proven.changed.file)}: {escape(proven.changed.problem)}")
 

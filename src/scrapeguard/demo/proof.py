@@ -5,11 +5,16 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from scrapeguard.config import Config
+from scrapeguard.demo.authority import Stamping
+from scrapeguard.demo.stage import keeping
 from scrapeguard.evidence.incident import Incident
 from scrapeguard.evidence.incidents import IDLE
-from scrapeguard.evidence.verify import ANCHORED, INVALID, UNANCHORED, Result, Trust, load_key, verify
+from scrapeguard.evidence.keeper import KeeperSettings
+from scrapeguard.evidence.verify import ANCHORED, INVALID, UNANCHORED, Result, trust, verify
 from scrapeguard.exports.bundle import export
 from scrapeguard.exports.container import pack
+from scrapeguard.exports.keeping import Keeping
 
 BUNDLE, CHANGED, REPORT = "bundle.zip", "bundle-changed.zip", "report.html"
 REPORTS = {"report.en.html": REPORT, "report.zh.html": "report.zh.html"}
@@ -22,13 +27,16 @@ class Proof:
     incident: str
     bundle: Path
     digest: str  # SHA-256 of the bundle
+    key: str  # the log's public key, a vkey
+    root: Path | None  # of the authority that stamped it; None = none was there
+    exhibits: int
     altered: str  # the file in which the copy differs
     verified: Result
     changed: Result
 
     @property
     def as_it_should_be(self) -> bool:
-        held = self.verified.code in (ANCHORED, UNANCHORED)  # the demo has no time-stamp authority to ask
+        held = self.verified.code == (ANCHORED if self.root else UNANCHORED)
         return held and self.changed.code == INVALID and self.changed.file == self.altered
 
     def told(self) -> dict[str, object]:
@@ -36,6 +44,9 @@ class Proof:
             "incident": self.incident,
             "bundle": str(self.bundle),
             "sha256": self.digest,
+            "key": self.key,
+            "tsa_root": None if self.root is None else str(self.root),
+            "exhibits": self.exhibits,
             "verdict": self.verified.verdict,
             "problem": self.verified.problem,
             "changed": {
@@ -47,16 +58,20 @@ class Proof:
         }
 
 
-def prove(folder: Path, incident: Incident) -> Proof:
-    """Export an incident of `folder`/evidence, verify it with the key kept there, change a copy and verify that."""
-    bundle = export(folder / "evidence", incident, folder / BUNDLE, IDLE)
+def prove(folder: Path, incident: Incident, stamping: Stamping | None = None) -> Proof:
+    """Export an incident of `folder`/evidence, verify it by key and authority, change a copy and verify that."""
+    settings = Config({"keeper": keeping(stamping)}).section("keeper", KeeperSettings)
+    bundle = export(folder / "evidence", incident, folder / BUNDLE, IDLE, Keeping(settings))
     with zipfile.ZipFile(bundle.path) as archive:
         for name, kept in REPORTS.items():
             (folder / kept).write_bytes(archive.read(f"data/analysis/{name}"))
-    key = Trust((load_key(bundle.key),))
+        exhibits = sum(name.endswith(".warc") for name in archive.namelist())
+    root = None if stamping is None else stamping.root
+    brought = trust([bundle.key], [] if root is None else [str(root)], [])
     altered = alter(bundle.path, folder / CHANGED)
-    verified, changed = verify(str(bundle.path), key), verify(str(folder / CHANGED), key)
-    return Proof(incident.found.id, bundle.path, bundle.digest, altered, verified, changed)
+    verified, changed = verify(str(bundle.path), brought), verify(str(folder / CHANGED), brought)
+    about = (incident.found.id, bundle.path, bundle.digest, bundle.key, root, exhibits)
+    return Proof(*about, altered, verified, changed)
 
 
 def alter(bundle: Path, copy: Path) -> str:

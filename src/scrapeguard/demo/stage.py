@@ -1,5 +1,6 @@
 """The demo's site, guarded and served: uvicorn on a loopback port, in a thread that ends with the block."""
 
+import asyncio
 import socket
 import threading
 import time
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import uvicorn
 
+from scrapeguard import selftest
+from scrapeguard.demo.authority import Stamping
 from scrapeguard.demo.site import HOST, catalogue_site
 from scrapeguard.errors import InputError
 from scrapeguard.guard import ScrapeGuard
@@ -16,19 +19,29 @@ from scrapeguard.guard import ScrapeGuard
 SECONDS = 10  # for the server to start, and to end
 
 
-def settings(evidence: Path) -> dict[str, dict[str, object]]:
-    """The demo's configuration: every limit is the default one; only names and folders are its own."""
+def settings(evidence: Path, stamping: Stamping | None) -> dict[str, dict[str, object]]:
+    """The demo's configuration: every limit is the default one, and a few exchanges are captured."""
     return {
         "facts": {"traps": ["/trap/*"]},
         "notices": {"terms_url": f"http://{HOST}/terms", "contact": f"mailto:data@{HOST}"},
-        "evidence": {"directory": str(evidence)},
+        "evidence": {"directory": str(evidence.absolute())},
+        "keeper": keeping(stamping),
+        "capture": {"exchanges": 2},
     }
 
 
+def keeping(stamping: Stamping | None) -> dict[str, object]:
+    """How the demo's evidence is kept: its own site's name, and its own authority where there is one."""
+    asked: dict[str, object] = {"site": HOST, "stamp_seconds": 10}
+    if stamping is not None:
+        asked |= {"authorities": [stamping.url], "authority_roots": [str(stamping.root)]}
+    return asked
+
+
 @contextmanager
-def guarded_site(evidence: Path) -> Iterator[int]:
+def guarded_site(evidence: Path, stamping: Stamping | None = None) -> Iterator[int]:
     """Serve the guarded catalogue; gives the port. When the block ends, however it ends, nothing keeps running."""
-    guarded = ScrapeGuard(catalogue_site(), settings(evidence))
+    guarded = ScrapeGuard(catalogue_site(), settings(evidence, stamping))
     server = uvicorn.Server(
         uvicorn.Config(guarded, log_config=None, access_log=False, proxy_headers=False, lifespan="on")
     )
@@ -38,10 +51,17 @@ def guarded_site(evidence: Path) -> Iterator[int]:
         thread.start()
         try:
             _until_started(server, thread)
+            _tested(guarded)
             yield int(listening.getsockname()[1])
         finally:
             server.should_exit = True
             thread.join(SECONDS)
+
+
+def _tested(guarded: ScrapeGuard) -> None:
+    """Put on record, before anybody comes, that each detector stops what it is there for and lets a person pass."""
+    results = asyncio.run(selftest.run(guarded.parts, selftest.now()))
+    guarded.parts.evidence.event("selftest.result", selftest.told(results))
 
 
 def _until_started(server: uvicorn.Server, thread: threading.Thread) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from scrapeguard.demo.authority import Stamping
 from scrapeguard.demo.people import PEOPLE, Role
 from scrapeguard.demo.scrapers import SCRAPERS
 from scrapeguard.demo.stage import guarded_site
@@ -60,9 +61,9 @@ def prepare(folder: Path) -> Path:
     return folder
 
 
-def play(evidence: Path, tell: Tell) -> list[Part]:
+def play(evidence: Path, tell: Tell, stamping: Stamping | None = None) -> list[Part]:
     """Serve the guarded site, let everybody visit it, and answer what has become of them."""
-    with guarded_site(evidence) as port:
+    with guarded_site(evidence, stamping) as port:
         tell("", f"A catalogue of 600 minerals is served at http://127.0.0.1:{port}, guarded.")
         return asyncio.run(_visits(port, tell))
 
