@@ -3,15 +3,21 @@
 It stands for somebody else: a real one is run by another party, and its root is known from elsewhere.
 """
 
+import asyncio
 import shutil
 import subprocess
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from scrapeguard.demo.serving import served
 
 ROOT = "authority-root.pem"
 PATIENCE = 20  # seconds for one command
@@ -54,14 +60,8 @@ def stamping(folder: Path) -> Iterator[Stamping | None]:
             return
         root = folder / ROOT
         root.write_bytes((Path(place) / "root.pem").read_bytes())
-        server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(Path(place)))
-        thread = threading.Thread(target=server.serve_forever, name="demo-authority", daemon=True)
-        thread.start()
-        try:
-            yield Stamping(f"http://127.0.0.1:{server.server_port}/", root.absolute())
-        finally:
-            server.shutdown()
-            server.server_close()
+        with served(_app(Path(place)), "demo-authority") as port:
+            yield Stamping(f"http://127.0.0.1:{port}/", root.absolute())
 
 
 def _made(place: Path) -> bool:
@@ -91,24 +91,20 @@ def _openssl(place: Path, *arguments: str) -> bool:
     return done.returncode == 0
 
 
-def _handler(place: Path) -> type[BaseHTTPRequestHandler]:
-    turn = threading.Lock()
+def _app(place: Path) -> Starlette:
+    turn = asyncio.Lock()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            query = self.rfile.read(min(int(self.headers.get("Content-Length") or 0), LONGEST))
-            with turn:
-                (place / "query").write_bytes(query)
-                asked = ("ts", "-reply", "-config", "config", "-section", "one", "-queryfile", "query")
-                answered = _openssl(place, *asked, "-out", "reply")
-                reply = (place / "reply").read_bytes() if answered else b""
-            self.send_response(200 if answered else 500)
-            self.send_header("Content-Type", "application/timestamp-reply")
-            self.send_header("Content-Length", str(len(reply)))
-            self.end_headers()
-            self.wfile.write(reply)
+    async def stamp(request: Request) -> Response:
+        query = (await request.body())[:LONGEST]
+        async with turn:
+            reply = await asyncio.to_thread(_reply, place, query)
+        return Response(reply, 200 if reply else 500, media_type="application/timestamp-reply")
 
-        def log_message(self, *_: object) -> None:
-            """Nothing: the demo tells its own story."""
+    return Starlette(routes=[Route("/", stamp, methods=["POST"])])
 
-    return Handler
+
+def _reply(place: Path, query: bytes) -> bytes:
+    """The answer to a query; nothing when openssl does not give one."""
+    (place / "query").write_bytes(query)
+    asked = ("ts", "-reply", "-config", "config", "-section", "one", "-queryfile", "query", "-out", "reply")
+    return (place / "reply").read_bytes() if _openssl(place, *asked) else b""
