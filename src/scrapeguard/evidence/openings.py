@@ -48,13 +48,15 @@ class Openings:
                 yield known.pseudonym(key)
         yield from self.cases.pseudonyms(key)
 
-    def _opened(self, record: dict[str, Any], raw: bytes, sealed: bytes) -> Iterator[Opening]:
+    def _opened(self, record: dict[str, Any], raw: bytes, sealed: bytes) -> list[Opening]:
         if self.locked or "sd" not in record:
-            return
+            return []
         commitments = record["sd"]
-        for opening, text in self._unsealed(record["win"][:10], raw, sealed):
-            if commitments.get(opening[1]) == sha256(text.encode()).hexdigest():
-                yield opening, text
+        return [
+            (opening, text)
+            for opening, text in self._unsealed(record["win"][:10], raw, sealed)
+            if commitments.get(opening[1]) == sha256(text.encode()).hexdigest()
+        ]
 
     def _unsealed(self, day: str, raw: bytes, sealed: bytes) -> list[Opening]:
         if day not in self._days:  # to look for its file costs more than to open with it
@@ -62,16 +64,17 @@ class Openings:
         key = self._days[day] if sealed else None
         if key is not None:
             try:
-                return list(_texts(key.open(sealed, sha256(raw).digest()).decode("ascii")))
+                return _texts(key.open(sealed, sha256(raw).digest()).decode("ascii"))
             except (EvidenceError, ValueError):
                 pass  # of a case, or altered where it lies, which fsck tells
         return [(each, canonical(each)) for each in self.cases.opened(raw)]
 
 
-def _texts(openings: str) -> Iterator[Opening]:
+def _texts(openings: str) -> list[Opening]:
     """The disclosures of `[disclosure, …]`, each with the very text that was hashed. Raises ValueError."""
-    at = 1
+    found, at = [], 1
     while openings[at : at + 1] == "[":
         opening, end = DECODER.raw_decode(openings, at)
-        yield opening, openings[at:end]
+        found.append((opening, openings[at:end]))
         at = end + 1
+    return found
