@@ -67,14 +67,15 @@ class Authority:
             self.asked += 1
             return (self.folder / "r.tsr").read_bytes()
 
-    def serve(self) -> "Service":
-        return Service(self)
+    def serve(self, port: int = 0) -> "Service":
+        """On this port; 0 = any."""
+        return Service(self, port)
 
 
 class Service:
     """The authority over HTTP, as a context manager that gives its URL."""
 
-    def __init__(self, authority: Authority) -> None:
+    def __init__(self, authority: Authority, port: int) -> None:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 answer = authority.reply(self.rfile.read(int(self.headers["Content-Length"])))
@@ -87,7 +88,7 @@ class Service:
             def log_message(self, *args: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     def __enter__(self) -> str:

@@ -145,7 +145,7 @@ class Keeper:
 
     def look_after(self, now: int) -> None:
         """Once an hour: make the key of a day before it begins, and destroy what is past its time. Raises OSError."""
-        if now - self._looked < HOUR:
+        if 0 <= now - self._looked < HOUR:
             return
         self._looked = now
         self.vault.today(hour_of(now + 2 * HOUR)[:10])
@@ -160,7 +160,8 @@ class Keeper:
     def due(self, now: int) -> bool:
         """Whether the newest checkpoint wants to be anchored now."""
         wait = self.settings.stamp_seconds if self.fresh() else self.settings.idle_stamp_seconds
-        return bool(self._authorities or self._witnesses) and now - self._stamped_at >= wait * SECOND
+        waited = not 0 <= now - self._stamped_at < wait * SECOND  # less than 0: the clock was set back
+        return bool(self._authorities or self._witnesses) and waited
 
     def anchor(self, now: int) -> int:
         """Have the newest checkpoint stamped and cosigned by all that answer; answers how many did."""

@@ -742,7 +742,7 @@ class Audit:
         self.events: dict[str, list[tuple[int, str]]] = {}  # log -> leaf and kind of what no close covered yet
         self.covered: dict[str, int] = {}  # log -> up to which leaf closes say how many there are
         self.late: dict[str, int] = {}  # authority -> since when it does not answer
-        self.anchored = 0  # when somebody did, last
+        self.stood_in: set[str] = set()  # those of them in whose place another stamped meanwhile
         self.unshared: dict[str, int] = {}  # writer -> since when the shared store does not answer it
         self.closes: list[Close] = []
         self.ranges: dict[str, tuple[int, int]] = {}  # log -> the leaves whose hashes are here, from and to
@@ -902,14 +902,15 @@ class Audit:
             span = f"from {moment(what['start'])} to {moment(what['end'])}"
             yield f"the shared store did not answer {name} {span}: {what['missed']} times it counted alone"
         elif kind == "anchor":
-            self.anchored = time
+            self.stood_in |= self.late.keys() - set(what["by"])
         elif kind == "anchor.delayed":
             self.late[what["by"]] = time
         elif kind == "anchor.resumed":
             self.late.pop(what["by"], None)
-            if time - what["since"] > SKEW and self.anchored < what["since"]:
+            if time - what["since"] > SKEW and what["by"] not in self.stood_in:
                 span = f"from {moment(what['since'])} to {moment(time)}"
                 yield f"{what['by']} stamped nothing {span}: what was recorded then existed by its end, at the latest"
+            self.stood_in.discard(what["by"])
 
     def _force(self, name: str, fields: dict[str, Any], file: str) -> None:
         active = fields["what"] if fields["k"] == "config.activated" else fields["what"].get("active")
@@ -1026,7 +1027,7 @@ class Audit:
         for name, since in self.unshared.items():
             self.missing.append(f"the shared store did not answer {name} from {moment(since)} on: it counted alone")
         for name, since in self.late.items():
-            if self.anchored < since:
+            if name not in self.stood_in:
                 self.missing.append(f"{name} stamped nothing from {moment(since)} on, as far as is shown here")
 
     def looked(self, logs: Sequence[Log]) -> dict[str, str]:

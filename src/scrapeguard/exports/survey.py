@@ -24,6 +24,7 @@ HOUSEKEEPING = {
     b"window.close", b"anchor", b"anchor.delayed", b"anchor.resumed", b"damage", b"key.rotated", b"selftest.result",
     b"retention", b"redaction", b"fsck", b"gap.start", b"gap.end", b"link.rejected",
 }  # fmt: skip
+SINCE = {b"gap": "first", b"gap.end": "start", b"anchor.resumed": "since"}  # since when it was missing
 IN_FORCE = (b"start", b"config.activated")
 CHAIN = re.compile(rb'\{"k":"([a-z.]+)","mono":\d+,(?:"n":\d+,)?"prev":"([0-9a-f]{64})"')
 SUBJECT = re.compile(rb'"sub":"([0-9a-f]{32})"')
@@ -152,9 +153,9 @@ class Survey:
                 events = what["events"].get(each.name)
                 if events is not None:
                     each.counts.append((events["from"], what["upto"] if each is month else each.size, wanted))
-        elif kind == b"gap":
-            first = json.loads(raw)["what"]["first"]
-            if first and hour_of(first) <= self.whose.last:
+        elif kind in SINCE:  # written when it was over, which may be long after the last hour disclosed
+            since = json.loads(raw)["what"][SINCE[kind]]
+            if since and hour_of(since) <= self.whose.last:
                 month.told = index
         elif kind == b"link.rejected" and month.own:
             month.told = index

@@ -1,0 +1,251 @@
+"""What fails around it: the site is served throughout, the gap is in the log, and a bundle says that it is incomplete.
+
+Each with a real server, and an incident of which a bundle is exported and verified as the other side would.
+"""
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from authority import Authority
+from disk import Disk
+from programs import program
+from servers import RedisServer
+from serving import Served, serve, wait_until
+
+from scrapeguard.evidence.duty import finish
+from scrapeguard.evidence.incidents import incidents
+from scrapeguard.evidence.keeper import Keeper, KeeperSettings, elect
+from scrapeguard.evidence.log import EvidenceLog, EvidenceSettings, now
+from scrapeguard.evidence.verify import ANCHORED, INCOMPLETE, Result, trust, verify
+from scrapeguard.exports.bundle import export
+from scrapeguard.exports.keeping import Keeping
+
+SCRAPER = "127.0.0.2"
+CONFIG = f"""
+[lists]
+deny = ["{SCRAPER}"]
+allow = ["127.0.0.1"]
+[keeper]
+site = "shop.example"
+host = "web1"
+checkpoint_seconds = 1
+"""
+APP = """
+import os
+from scrapeguard import ScrapeGuard
+
+async def site(scope, receive, send):
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"a page"})
+
+app = ScrapeGuard(site, config=os.environ["GUARD_CONFIG"])
+"""
+WHEN = r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC"
+MINUTE = 60_000_000
+IDLE = 90  # minutes: the hour that a clock is set back does not cut an incident in two
+
+
+@contextmanager
+def site(folder: Path, config: str = CONFIG) -> Iterator[Served]:
+    folder.mkdir(exist_ok=True)
+    (folder / "site_app.py").write_text(APP)
+    with serve("site_app:app", folder / "site", config, apps=folder) as served:
+        yield served
+
+
+class Visits:
+    """Readers who must be served, known and new ones, and a scraper who must be refused, whatever happens."""
+
+    def __init__(self, served: Served) -> None:
+        self.served = served
+        self.count = 0
+
+    def come(self, times: int = 20) -> None:
+        for _ in range(times):
+            self.count += 3
+            new = f"127.{1 + self.count // 750}.0.{1 + self.count // 3 % 250}"
+            assert self.served.get(f"/item/{self.count}").status == 200
+            assert self.served.get(f"/item/{self.count}", new).status == 200
+            assert self.served.get(f"/item/{self.count}", SCRAPER).status == 403
+
+    def until(self, kind: str) -> dict[str, Any]:
+        """Visits go on until a record of this kind is there; what it says."""
+
+        def told() -> dict[str, Any] | None:
+            self.come(1)
+            found = [record["what"] for record in self.served.records() if record["k"] == kind]
+            return found[-1] if found else None
+
+        wait_until(told, self.served, 30)
+        return told() or {}
+
+
+def checked(folder: Path, authority: Authority | None = None, url: str = "") -> Result:
+    """The bundle of the scraper's incident, as somebody with the log's key sees it."""
+    settings = KeeperSettings(site="shop.example", host="web1")
+    if authority is not None:
+        settings = KeeperSettings(
+            site="shop.example", host="web1", authorities=(url,), authority_roots=(str(authority.root),)
+        )
+    evidence = folder / "site/evidence"
+    released(evidence)
+    (found,) = [each for each in incidents(evidence, IDLE) if each.found.actor == f"address:{SCRAPER}"]
+    bundle = export(evidence, found, folder / "bundle.zip", IDLE, Keeping(settings))
+    return verify(str(bundle.path), trust([bundle.key], [str(authority.root)] if authority else [], []))
+
+
+def released(evidence: Path) -> None:
+    """Wait until the site's keeper, which ends a moment after it, has let go."""
+    for _ in range(1_000):
+        lock = elect(evidence)
+        if lock is not None:
+            os.close(lock)
+            return
+        time.sleep(0.02)
+    raise AssertionError("the keeper has not ended")
+
+
+def incomplete(result: Result, pattern: str) -> re.Match[str]:
+    """What the verifier says is missing."""
+    assert result.code == INCOMPLETE, (result.verdict, result.failed, result.problem, result.notes)
+    found = [match for match in (re.search(pattern, told) for told in result.missing) if match]
+    assert found, result.missing
+    return found[0]
+
+
+def requests(served: Served) -> int:
+    return sum(record["k"] == "request" for record in served.records())
+
+
+def test_a_full_disk(tmp_path: Path, disk: Disk) -> None:
+    with site(tmp_path) as served:
+        visits = Visits(served)
+        visits.come()
+        disk.fill()
+        visits.come(100)
+        wait_until(lambda: "evidence cannot be written" in served.log(), served)
+        visits.come()
+        disk.free()
+        gap = visits.until("gap")
+        visits.come()
+        served.stop()
+        assert gap["error"] == "ENOSPC"
+        assert requests(served) + gap["count"] == visits.count
+    result = checked(tmp_path)
+    told = incomplete(result, rf"^(\d+) records of (\S+) from {WHEN} to {WHEN} could not be written \(ENOSPC\)")
+    assert int(told[1]) == gap["count"]
+    assert (tmp_path / "site/evidence/records" / told[2]).exists()
+
+
+def test_a_folder_that_cannot_be_written_at_first(tmp_path: Path, disk: Disk) -> None:
+    disk.remount("ro")
+    with site(tmp_path) as served:
+        visits = Visits(served)
+        visits.come()
+        disk.remount("rw")
+        gap = visits.until("gap")
+        visits.come()
+        served.stop()
+        assert gap["error"] == "EROFS"
+        assert 0 <= requests(served) + gap["count"] - visits.count < 9  # what was put in force is lost, and counted too
+    incomplete(checked(tmp_path), rf"^{gap['count']} records of \S+ from {WHEN} to {WHEN} could not be written \(EROFS")
+
+
+def test_a_redis_that_is_killed(tmp_path: Path, own_server: RedisServer) -> None:
+    with site(tmp_path, CONFIG + f'[store]\nurl = "{own_server.url}"\n') as served:
+        visits = Visits(served)
+        visits.come()
+        own_server.kill()
+        visits.until("gap.start")
+        visits.come()
+        own_server.start()
+        gap = visits.until("gap.end")
+        served.stop()
+        assert gap["missed"] > 0
+        assert requests(served) == visits.count
+    pattern = rf"^the shared store did not answer (\S+) from {WHEN} to {WHEN}: {gap['missed']} times it counted alone"
+    incomplete(checked(tmp_path), pattern)
+
+
+def test_a_clock_that_is_set_back_an_hour_and_put_right_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program("faketime")
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+    offset = tmp_path / "offset"
+    offset.write_text("+0")
+    for name, value in (
+        ("LD_PRELOAD", str(library)),
+        ("FAKETIME_TIMESTAMP_FILE", str(offset)),
+        ("FAKETIME_NO_CACHE", "1"),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+    ):
+        monkeypatch.setenv(name, value)
+    with site(tmp_path) as served:
+        visits = Visits(served)
+        visits.until("clock")
+        for new, step in (("-3600", -3600), ("+0", 3600)):
+            offset.write_text(new)
+            wait_until(lambda step=step: stepped(visits, step), served)
+            visits.come()
+        served.stop()
+        assert requests(served) == visits.count
+    for name in ("LD_PRELOAD", "FAKETIME_TIMESTAMP_FILE"):
+        monkeypatch.delenv(name)
+    result = checked(tmp_path)
+    incomplete(result, rf"machine was stepped by -3600\.\d s, seen on {WHEN}")
+    incomplete(result, rf"machine was stepped by \+3600\.\d s, seen on {WHEN}")
+
+
+def stepped(visits: Visits, seconds: int) -> bool:
+    visits.come(1)
+    clocks = [record["what"]["step_us"] for record in visits.served.records() if record["k"] == "clock"]
+    return any(abs(step / 1e6 - seconds) < 5 for step in clocks)
+
+
+def test_a_time_stamp_authority_that_is_dead_for_ten_minutes(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "tsa")
+    with site(tmp_path, CONFIG + "run = false\n") as served:
+        visits, evidence = Visits(served), tmp_path / "site/evidence"
+        log = EvidenceLog(EvidenceSettings(str(evidence)), Path)
+        with authority.serve() as url:
+            settings = KeeperSettings(
+                site="shop.example", host="web1", authorities=(url,), authority_roots=(str(authority.root),)
+            )
+            kept = Keeper(evidence, settings, log.event, now())
+            end = now()
+            kept.sequence(end - 12 * MINUTE)
+            assert kept.anchor(end - 12 * MINUTE) == 1
+        for minute in range(10, 0, -1):  # nobody listens there any more
+            visits.come(3)
+            kept.sequence(end - minute * MINUTE)
+            assert kept.due(end - minute * MINUTE)
+            assert kept.anchor(end - minute * MINUTE) == 0
+        with authority.serve(int(url.rstrip("/").rpartition(":")[2])):
+            visits.come(3)
+            finish(kept)
+            log.close()
+            served.stop()
+            kinds = [record["k"] for record in served.records() if record["k"].startswith("anchor")]
+            assert kinds == ["anchor", "anchor.delayed", "anchor.resumed", "anchor"]
+            assert requests(served) == visits.count
+            result = checked(tmp_path, authority, url)
+    pattern = rf"^127\.0\.0\.1-\d+ stamped nothing from ({WHEN}) to ({WHEN}): what was recorded then existed by its end"
+    dead = incomplete(result, pattern)
+    assert dead[1] < dead[2]
+    assert result.anchored  # caught up: all of it is stamped now
+
+
+def test_without_a_failure_it_is_complete(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "tsa")
+    with site(tmp_path) as served:
+        Visits(served).come()
+        served.stop()
+    with authority.serve() as url:
+        result = checked(tmp_path, authority, url)
+    assert (result.code, result.missing) == (ANCHORED, [])
