@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from authority import Authority
 from disk import Disk
+from programs import program
 from servers import RedisServer
 from serving import Served, serve, wait_until
 
@@ -65,7 +67,7 @@ class Visits:
         self.served = served
         self.count = 0
 
-    def come(self, times: int = 20) -> None:
+    def come(self, times: int = 10) -> None:
         for _ in range(times):
             self.count += 3
             new = f"127.{1 + self.count // 750}.0.{1 + self.count // 3 % 250}"
@@ -170,6 +172,40 @@ def test_a_redis_that_is_killed(tmp_path: Path, own_server: RedisServer) -> None
         assert requests(served) == visits.count
     pattern = rf"^the shared store did not answer (\S+) from {WHEN} to {WHEN}: {gap['missed']} times it counted alone"
     incomplete(checked(tmp_path), pattern)
+
+
+def test_a_clock_that_is_set_back_an_hour_and_put_right_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program("faketime")
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+    offset = tmp_path / "offset"
+    offset.write_text("+0")
+    for name, value in (
+        ("LD_PRELOAD", str(library)),
+        ("FAKETIME_TIMESTAMP_FILE", str(offset)),
+        ("FAKETIME_NO_CACHE", "1"),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+    ):
+        monkeypatch.setenv(name, value)
+    with site(tmp_path) as served:
+        visits = Visits(served)
+        visits.until("clock")
+        for new, step in (("-3600", -3600), ("+0", 3600)):
+            offset.write_text(new)
+            wait_until(lambda step=step: stepped(visits, step), served)
+            visits.come()
+        served.stop()
+        assert requests(served) == visits.count
+    for name in ("LD_PRELOAD", "FAKETIME_TIMESTAMP_FILE"):
+        monkeypatch.delenv(name)
+    result = checked(tmp_path)
+    incomplete(result, rf"machine was stepped by -3600\.\d s, seen on {WHEN}")
+    incomplete(result, rf"machine was stepped by \+3600\.\d s, seen on {WHEN}")
+
+
+def stepped(visits: Visits, seconds: int) -> bool:
+    visits.come(1)
+    clocks = [record["what"]["step_us"] for record in visits.served.records() if record["k"] == "clock"]
+    return any(abs(step / 1e6 - seconds) < 5 for step in clocks)
 
 
 def test_a_time_stamp_authority_that_is_dead_for_ten_minutes(tmp_path: Path) -> None:

@@ -37,13 +37,16 @@ class Segment:
         self.seq = 0
         self.prev = record.ZERO
         self._committer = Committer()
-        self._hour = ""
+        self._hour, self._since = "", 0
         self._subjects: dict[str, tuple[str, int]] = {}  # client key -> its pseudonym, and how often it was recorded
 
     @property
     def crowded(self) -> bool:
-        """Whether so many subjects were counted that it is time for the next segment."""
-        return len(self._subjects) >= MOST_SUBJECTS
+        """Whether it is time for the next segment: there are too many subjects, or the clock was set back.
+
+        Numbers of an hour that is written a second time begin again, so they must be another writer's.
+        """
+        return len(self._subjects) >= MOST_SUBJECTS or time.time_ns() // 1000 < self._since
 
     def append(self, kind: str, time_us: int, what: str) -> None:
         """Write one record that names nobody. Raises OSError, also when only a part of it could be written."""
@@ -55,7 +58,7 @@ class Segment:
     def request(self, time_us: int, what: str, groups: Sequence[record.Group], subject: str, hour: Hour) -> None:
         """Write the record of a request by `subject`, its groups committed to and sealed. Raises OSError likewise."""
         if hour.name != self._hour:
-            self._hour, self._subjects = hour.name, {}
+            self._hour, self._since, self._subjects = hour.name, hour.since, {}
         known = self._subjects.get(subject)
         if known is None:
             known = hour.key.pseudonym(subject), 0
