@@ -17,7 +17,7 @@ from scrapeguard import parts as building
 from scrapeguard import selftest
 from scrapeguard.errors import ScrapeGuardError, StoreUnavailable
 from scrapeguard.evidence.duty import Duty
-from scrapeguard.model import Facts, Mode, Outcome, Rung, Store, Tally, Verdict
+from scrapeguard.model import Doubt, Facts, Mode, Outcome, Rung, Store, Tally, Verdict
 from scrapeguard.notices.headers import Headers
 from scrapeguard.parts import Parts
 from scrapeguard.policy import Lists, Policy
@@ -37,7 +37,6 @@ class Judge:
         self.policy = policy
         self.lists = lists
         self.mode = mode
-        self._blind = Tally((None,) * len(panel.plan.watches), degraded=True)
 
     async def __call__(self, facts: Facts) -> Verdict:
         """The verdict on one request; a subject it puts on a higher rung stays there for the verdict's seconds."""
@@ -47,20 +46,26 @@ class Judge:
         if listed is not None:
             return listed
         tally = await self.note(facts)
-        signals = self.policy.welcome(self.panel.detect(facts, tally), facts.identity)
+        signals, doubt = self.panel.detect(facts, tally), self.panel.doubt(facts, tally)
+        if doubt is not None:  # a second look, at what is counted for all who look alike
+            signals += (closer := self.panel.detect_closer(facts, tally, await self.note(facts, doubt)))
+        signals = self.policy.welcome(signals, facts.identity)
         excuse = self.policy.excuse(facts, signals) if signals or tally.standing.rung else ""
         verdict = self.policy.decide(signals, tally, facts.time, self.mode, excuse)
+        if doubt is not None and not tally.standing.held:
+            await self.note(facts, doubt.decided(verdict.rung, closer))
         if verdict.rung is not Rung.ALLOW and verdict.cause == "signals":
             with suppress(StoreUnavailable):  # the verdict holds for this request; the store reports its own gap
                 await self.store.place(f"address:{facts.client.key}", verdict.rung, verdict.seconds, facts.time)
         return verdict
 
-    async def note(self, facts: Facts, outcome: Outcome | None = None) -> Tally:
+    async def note(self, facts: Facts, more: Outcome | Doubt | None = None) -> Tally:
         """Count a request, or what became of it, without judging it; without a store, the tally sees nothing."""
+        plan = self.panel.closer if isinstance(more, Doubt) else self.panel.plan
         try:
-            return await self.store.observe(facts, self.panel.plan, outcome)
+            return await self.store.observe(facts, plan, more)
         except StoreUnavailable:
-            return self._blind
+            return Tally((None,) * len(plan.watches), degraded=True)
 
 
 class ScrapeGuard:
@@ -188,9 +193,8 @@ class ScrapeGuard:
 
     def _reload_on_hangup(self) -> None:
         """Reload on SIGHUP, where nobody else has claimed that signal."""
-        if threading.current_thread() is not threading.main_thread():
-            return
-        if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        main = threading.current_thread() is threading.main_thread()
+        if main and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hangup)
 
     def _hangup(self) -> None:
@@ -214,19 +218,14 @@ class Decision:
 
 
 class Meter:
-    """A `send` that notes the status, counts body bytes, and when the whole body was out (0 = not yet).
-
-    It adds the headers that tell robots what they may do, if there are any.
-    """
+    """A `send` that notes status, body bytes and when the body was out (0 = not yet), and adds headers for robots."""
 
     __slots__ = ("_send", "_told", "bytes", "ended", "status")
 
     def __init__(self, send: Send, told: Headers | None = None) -> None:
         self._send = send
         self._told = told
-        self.status = 0
-        self.bytes = 0
-        self.ended = 0
+        self.status, self.bytes, self.ended = 0, 0, 0
 
     async def __call__(self, message: Message) -> None:
         kind = message["type"]

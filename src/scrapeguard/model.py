@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 Mode = Literal["off", "observe", "enforce"]
 SubjectKind = Literal["address", "network", "fingerprint", "credential", "pass"]
-WatchKind = Literal["count", "distinct", "gaps", "steps"]
+WatchKind = Literal["count", "distinct", "gaps", "steps", "mark"]
 Grade = Literal["work", "wait"]  # how a challenge was passed: by calculating, or by keeping a cookie and waiting
 Fault = Literal["", "malformed", "forged", "expired", "early", "foreign"]  # why a pass that was shown is none
 Excuse = Literal["", "pass", "resource", "crawler"]  # why a challenge is not asked
@@ -160,8 +160,33 @@ class Outcome:
     attempt: Attempt | None = None  # the request was an answer to a challenge
 
 
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Why a request is looked at twice: its address takes pages or data, and none of what browsers fetch with them."""
+
+    bare: int  # different pages and data objects of the address in a day; 0 = what belongs to a page is not known here
+    rung: Rung | None = None  # what was decided about this request; None = nothing yet
+    said: tuple[str, ...] = ()  # the detectors that had something to say at the second look
+
+    def decided(self, rung: Rung, signals: "tuple[Signal, ...]") -> "Doubt":
+        """The same, now that it is known what became of the request."""
+        return Doubt(self.bare, rung, tuple([signal.detector for signal in signals]))
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a measure leaves with a subject, so that whoever goes on can be told to; all 0 and "" = nothing was left."""
+
+    time: int = 0  # microseconds
+    family: int = 0  # digest of the family of URLs it was in, 48 bits
+    number: int = 0  # and the number there
+    address: int = 0  # digest of the address that was measured, 48 bits
+    reference: str = ""  # of the measure's record; at most 24 characters
+
+
 Step = tuple[str, int]  # (family of URLs, number in it)
-Taken = int | str | Step | None  # count: int; distinct: the object; gaps: 1 or 0; steps: Step; None = look only
+# count: int; distinct: the object; gaps: 1 or 0; steps: Step; mark: the Mark to leave; None = look only
+Taken = int | str | Step | Mark | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +197,12 @@ class Watch:
     distinct  how many different objects in the window; `take` gives the object
     gaps      the time between requests, as running moments; `take` gives 1 for a request that counts
     steps     walking through numbers; `take` gives (family, number)
+    mark      the mark last left; `take` gives the next
 
-    `take` gets the facts, and the outcome too when `after` is set: then the number is added once the
-    response is known. `None` from `take` (and 0 for a count or gap) adds nothing and still answers.
+    `take` gets the facts, and the outcome too when `after` is set: then the number is added once the response is
+    known. When `closer` is set it gets the doubt instead: such a watch is counted and asked only for a request that
+    is looked at twice, before it is decided about and once more after that. `None` from `take` (and 0 for a count or
+    gap) adds nothing and still answers.
     Watches of equal name are one and the same, and share their state.
     """
 
@@ -185,6 +213,8 @@ class Watch:
     subject: SubjectKind = "address"
     after: bool = False
     bits: int = 4096  # size of a distinct bitmap
+    closer: bool = False
+    reach: int = 0  # > 0: several walks of one family, none of which begins with a wider step: for a crowd's subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,9 +233,10 @@ class Steps:
     run: int
     stride: int
     family: str
+    wide: int = 0  # how wide the step of this request was; told with a `reach` only
 
 
-Seen = int | Gaps | Steps | None  # the answer to one watch; None = the subject cannot be told
+Seen = int | Gaps | Steps | Mark | None  # the answer to one watch; None = the subject cannot be told
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,18 +247,24 @@ class Standing:
     until: int = 0
     strikes: int = 0
 
+    @property
+    def held(self) -> bool:
+        """Whether requests are refused and not counted; whoever is only asked a challenge is served now and then."""
+        return self.rung is not Rung.ALLOW and self.rung is not Rung.CHALLENGE
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The watches of all detectors, in order, each once."""
 
     watches: tuple[Watch, ...]
+    held: bool = True  # while its address is on a rung, a request is answered and not counted
 
-    def taken(self, facts: Facts, outcome: Outcome | None = None) -> list[Taken]:
-        """What this request adds to each watch; before the outcome is known, `after` watches only look."""
-        if outcome is None:
-            return [None if watch.after else watch.take(facts) for watch in self.watches]
-        return [watch.take(facts, outcome) if watch.after else None for watch in self.watches]
+    def taken(self, facts: Facts, more: Outcome | Doubt | None = None) -> list[Taken]:
+        """What this request adds to each watch; before more is known, those that want to know it only look."""
+        if more is None:
+            return [None if watch.after or watch.closer else watch.take(facts) for watch in self.watches]
+        return [watch.take(facts, more) if watch.after or watch.closer else None for watch in self.watches]
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +319,7 @@ class Detector(Protocol):
 class Store(Protocol):
     """Where counts and standings live, and what was used up. Three verbs, and `close`."""
 
-    async def observe(self, facts: Facts, plan: Plan, outcome: Outcome | None = None) -> Tally:
+    async def observe(self, facts: Facts, plan: Plan, more: Outcome | Doubt | None = None) -> Tally:
         """Count this request for its subjects and answer the plan. Atomic for each subject, one round trip.
 
         A subject under a standing that has not expired is answered but not counted; but whoever is only asked a

@@ -142,6 +142,7 @@ def _assemble(config: Config, old: Parts | None) -> Parts:
     capturing = config.section("capture", CaptureSettings)
     config.finish()
     check(panel.plan)
+    check(panel.closer)
 
     if old is None:
         evidence = EvidenceLog(recording, config.path)

@@ -8,9 +8,11 @@ from building import agent, client, facts
 from scrapeguard.model import AgentKind, Detector, Facts, Gaps, Headers, Resource, Seen, Steps
 from scrapeguard.signals import DETECTORS
 from scrapeguard.signals.agent import Declared
+from scrapeguard.signals.api import Api
 from scrapeguard.signals.assets import Assets
 from scrapeguard.signals.breadth import Breadth
 from scrapeguard.signals.cadence import Cadence
+from scrapeguard.signals.coverage import Coverage
 from scrapeguard.signals.misses import Misses
 from scrapeguard.signals.pace import Pace
 from scrapeguard.signals.robots import Robots
@@ -24,6 +26,11 @@ def by(kind: AgentKind, raw: str = "tool/1.0", operator: str = "", forbidden: st
     """A request of an agent of this kind."""
     return replace(facts(forbidden=forbidden), agent=replace(agent(raw, kind), operator=operator, name="tool"))
 
+
+BARE = replace(PERSON, has_assets=True)
+DATA = replace(BARE, resource=Resource.DATA, path="/api/items", headers=Headers([]), referer="")
+KEYED = replace(DATA, credential="k")
+LED = replace(DATA, referer="https://shop.example/")
 
 EDGES = {  # name: (detector, facts, silent with, heard with, weight then)
     "pace": (Pace(), PERSON, (120, 20, 0, 1), (121, 20, 0, 1), 4),
@@ -54,6 +61,40 @@ EDGES = {  # name: (detector, facts, silent with, heard with, weight then)
     "robots, a browser that did not": (Robots(), facts(forbidden="/x"), (900, 0), (900, 0), None),
     "robots, an agent nobody knows": (Robots(), by("unknown", forbidden="/x"), (None, 0), (5, 0), 2),
     "robots, no agent at all": (Robots(), by("unknown", "", forbidden="/x"), (None, 0), (5, 0), 4),
+    "coverage, of a day": (Coverage(), BARE, (200, 600, 0, 0), (201, 201, 0, 0), 3),
+    "coverage, of a week": (Coverage(), BARE, (60, 600, 6, 0), (61, 601, 6, 0), 3),
+    "coverage, of half as much again": (Coverage(), BARE, (200, 600, 0, 0), (301, 301, 0, 0), 4),
+    "coverage, with assets": (Coverage(), BARE, (1000, 3000, 999, 1), (1001, 1001, 999, 1), 2),
+    "coverage, of an office": (Coverage(), BARE, (2600, 2600, 999, 10), (2601, 2601, 999, 10), 2),
+    "coverage, of a catalogue that is known": (Coverage(catalogue=2000), BARE, (100, 100, 0, 0), (101, 101, 0, 0), 3),
+    "coverage, of a small catalogue": (Coverage(catalogue=100), BARE, (50, 50, 0, 0), (51, 51, 0, 0), 3),
+    "coverage, of a search engine": (
+        Coverage(),
+        by("crawler", operator="Google"),
+        (9999, 9999, 0, 0),
+        (None,) * 4,
+        None,
+    ),
+    "api": (Api(), DATA, (100, 0, 100, 0), (101, 0, 101, 0), 4),
+    "api, in lists": (Api(), replace(DATA, query="page=4"), (5, 0, 5, 0), (6, 0, 6, 0), 4),
+    "api, in lists of fifty": (
+        Api(),
+        replace(DATA, query="a=1&limit=50"),
+        (2, 0, 2, 0),
+        (3, 0, 3, 0),
+        4,
+    ),
+    "api, with a page's referer": (Api(), LED, (0, 200, 0, 0), (0, 201, 0, 0), 2),
+    "api, beside a page": (Api(), LED, (0, 900, 1, 0), (None,) * 4, None),
+    "api, that is public": (Api(routes={"/api/*": "public"}), DATA, (900, 0, 9, 0), (None,) * 4, None),
+    "api, without the login it needs": (Api(routes={"/api/*": "login"}), DATA, (5, 0, 5, 0), (6, 0, 6, 0), 2),
+    "api, with a key": (
+        Api(routes={"/api/*": "signed"}),
+        replace(DATA, credential="k"),
+        (900, 0, 9, 0),
+        (None,) * 4,
+        None,
+    ),
     "trap": (Trap(), PERSON, (0,), (1,), 2),
     "trap, twice": (Trap(), PERSON, (0,), (2,), 4),
     "agent": (Declared(), by("browser"), (900, 0, 0), (900, 0, 0), None),

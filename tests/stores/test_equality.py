@@ -9,22 +9,28 @@ from servers import RedisServer
 from several import Cluster
 from traffic import OK, SECOND, START, nothing, request
 
-from scrapeguard.model import Facts, Outcome, Plan, Rung, Store, Taken, Watch
+from scrapeguard.model import Doubt, Facts, Mark, Outcome, Plan, Rung, Store, Taken, Watch
 from scrapeguard.stores.memory import MemoryStore
 from scrapeguard.stores.redis import RedisStore
 
 
-def weight(facts: Facts, _outcome: Outcome | None = None) -> Taken:
+def weight(facts: Facts, _more: Outcome | Doubt | None = None) -> Taken:
     return int(facts.method)
 
 
-def page(facts: Facts, _outcome: Outcome | None = None) -> Taken:
+def page(facts: Facts, _more: Outcome | Doubt | None = None) -> Taken:
     return facts.path if facts.method != "0" else None
 
 
 def step(facts: Facts) -> Taken:
     family, _, last = facts.path.rpartition("/")
     return (family, int(last)) if facts.method != "0" else None
+
+
+def marked(facts: Facts, doubt: Doubt) -> Taken:
+    """Every third request leaves a mark."""
+    number = int(facts.path.rpartition("/")[2])
+    return Mark(facts.time, 7, number, 9, (f"r{number}" * 9)[:24]) if number % 3 == 0 else None
 
 
 WATCHES: tuple[Watch, ...] = (
@@ -38,10 +44,19 @@ WATCHES: tuple[Watch, ...] = (
     Watch("gaps-of-all", "gaps", 4, weight, "network"),
     Watch("steps", "steps", 20, step),
     Watch("steps-of-all", "steps", 5, step, "fingerprint"),
+    Watch("trail", "steps", 5, step, "fingerprint", reach=4),
+    Watch("trail-of-all", "steps", 20, step, reach=16),
     Watch("look", "distinct", 10, nothing),
     Watch("other", "count", 86_400, weight, "credential"),
 )
-PLANS = (Plan(WATCHES), Plan(WATCHES[::-2]))
+CLOSER: tuple[Watch, ...] = (
+    Watch("mark", "mark", 10, marked, "fingerprint", closer=True),
+    Watch("mark-of-all", "mark", 5, marked, "network", closer=True),
+    Watch("doubted", "distinct", 10, page, "fingerprint", bits=64, closer=True),
+    Watch("doubted-trail", "steps", 10, lambda facts, _: step(facts), "fingerprint", closer=True, reach=8),
+    Watch("doubted-count", "count", 10, weight, closer=True),
+)
+PLANS = (Plan(WATCHES), Plan(WATCHES[::-2]), Plan(CLOSER, held=False))
 DAY = 86_400.0
 UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)  # to shrink takes minutes with six servers
 
@@ -73,7 +88,7 @@ moves = st.builds(
     address=st.sampled_from(("192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2", "")),
     fingerprint=st.sampled_from(("f", "f", None)),
     weight=st.sampled_from(("1", "1", "1", "0", "3", str(2**53))),
-    plan=st.sampled_from((0, 0, 0, 0, 1)),
+    plan=st.sampled_from((0, 0, 0, 0, 1, 2, 2)),
     late=st.sampled_from((False, False, False, True)),
     placed=st.sampled_from((False,) * 6 + (True,)).flatmap(
         lambda yes: (
@@ -96,7 +111,8 @@ async def same(memory: Store, redis: Store, traffic: list[Move]) -> None:
                 subject, rung, seconds = move.placed
                 answers.append(await store.place(subject, rung, seconds, START + round(at * SECOND)))
             facts, outcome = move.request(at, number), OK if move.late else None
-            answers.append(await store.observe(facts, PLANS[move.plan], outcome))
+            more = Doubt(2) if move.plan == 2 else outcome
+            answers.append(await store.observe(facts, PLANS[move.plan], more))
         assert answers[: len(answers) // 2] == answers[len(answers) // 2 :]
 
 
@@ -133,7 +149,7 @@ def test_long_traffic_gets_the_same_answers(redis_server: RedisServer) -> None:
             address=f"192.0.2.{i % 2}",
             fingerprint="f",
             weight="1",
-            plan=0,
+            plan=2 if i % 4 == 0 else 0,
             late=False,
             placed=None,
         )

@@ -15,6 +15,7 @@ class Host:
     readers: set[str] = field(default_factory=set)  # clients that asked for a page
     both: set[str] = field(default_factory=set)  # and for an asset afterwards
     answer: bool | None = None
+    doubted: bool = False  # the last so many clients took none
 
 
 class Sites:
@@ -54,11 +55,16 @@ class Sites:
         return self._hosts.setdefault(host, Host())
 
     def _review(self, site: Host) -> None:
-        """A third of the readers taking assets is enough to know; once known, many readers taking none unlearn it."""
+        """A third of the readers taking assets is enough to know; once known, many readers taking none unlearn it.
+
+        Twice as many as it takes to ask the question: a fleet of scrapers takes none either.
+        """
         readers, both = len(site.readers), len(site.both)
         if both >= ENOUGH and both * 3 >= readers:
             site.answer = True
         if readers >= CLIENTS:
-            if both * 20 < readers:
+            few = both * 20 < readers
+            if few and (site.doubted or site.answer is None):
                 site.answer = False
+            site.doubted = few
             site.readers, site.both = set(), set()

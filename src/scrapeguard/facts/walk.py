@@ -1,6 +1,7 @@
 """Where a request stands in a row of numbers: item 41, item 42, item 43; page 1, page 2, page 3."""
 
 import re
+from hashlib import blake2b
 
 from scrapeguard.facts.target import MAX_OBJECT
 from scrapeguard.model import Facts, Step
@@ -54,6 +55,19 @@ def step_in(host: str, wanted: str) -> Step | None:
     if number is None:
         return None
     return f"{host}{shape}{names}"[:MAX_FAMILY], number
+
+
+def place_of(facts: Facts) -> tuple[int, int | None]:
+    """The family of URLs a request is in, as a digest, and its number there; None = it has none, but a folder."""
+    step = step_of(facts)
+    if step is not None:
+        return digest(step[0]), step[1]
+    return digest(f"{facts.host or ''}{facts.object.partition('?')[0].rpartition('/')[0]}/"), None
+
+
+def digest(text: str) -> int:
+    """48 bits, for what is compared and need not be read."""
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).digest(), "big")
 
 
 def _in_path(path: str) -> tuple[str, int | None]:

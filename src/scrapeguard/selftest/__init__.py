@@ -14,7 +14,7 @@ from typing import Literal
 
 from scrapeguard.evidence.canonical import Json
 from scrapeguard.facts.reader import FactsReader, FactsSettings
-from scrapeguard.model import Facts, Outcome, Rung, Tally
+from scrapeguard.model import Facts, Outcome, Rung, Verdict
 from scrapeguard.parts import Parts
 from scrapeguard.selftest.traffic import PERSON, RECIPES, Recipe, Request
 from scrapeguard.stores.memory import MemoryStore
@@ -56,8 +56,7 @@ async def _try(name: str, recipe: Recipe, parts: Parts, reader: FactsReader, now
     store, count = MemoryStore(16, salt=b""), 0
     for count, request in enumerate(requests, 1):
         facts = _facts(request, reader, now)
-        tally = await store.observe(facts, parts.panel.plan)
-        for signal in parts.panel.detect(facts, tally):
+        for signal in (await _judged(parts, store, facts)).signals:
             if signal.detector == name:
                 return Result(name, "fired", count, signal.reason)
         await _after(parts, store, facts, request.status)
@@ -73,9 +72,7 @@ async def _person(parts: Parts, reader: FactsReader, now: int) -> Result:
         facts = _facts(request, reader, now)
         if parts.notices.covers(facts):
             continue
-        tally: Tally = await store.observe(facts, parts.panel.plan)
-        signals = parts.panel.detect(facts, tally)
-        verdict = parts.policy.decide(signals, tally, facts.time, "enforce", parts.policy.excuse(facts, signals))
+        verdict = await _judged(parts, store, facts)
         if verdict.rung is not Rung.ALLOW:
             reasons = "; ".join(signal.reason for signal in verdict.signals)
             return Result(
@@ -83,6 +80,20 @@ async def _person(parts: Parts, reader: FactsReader, now: int) -> Result:
             )
         await _after(parts, store, facts, request.status)
     return Result("person", "passed", count, f"{count} requests of a person's visit were let through")
+
+
+async def _judged(parts: Parts, store: MemoryStore, facts: Facts) -> Verdict:
+    """What both looks at a request make of it; nobody is put on a rung."""
+    panel = parts.panel
+    tally = await store.observe(facts, panel.plan)
+    signals, doubt = panel.detect(facts, tally), panel.doubt(facts, tally)
+    if doubt is not None:
+        closer = panel.detect_closer(facts, tally, await store.observe(facts, panel.closer, doubt))
+        signals += closer
+    verdict = parts.policy.decide(signals, tally, facts.time, "enforce", parts.policy.excuse(facts, signals))
+    if doubt is not None:
+        await store.observe(facts, panel.closer, doubt.decided(verdict.rung, closer))
+    return verdict
 
 
 async def _after(parts: Parts, store: MemoryStore, facts: Facts, status: int) -> None:

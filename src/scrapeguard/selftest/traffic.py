@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any
 
 from scrapeguard.model import Detector, Identity, Pass
+from scrapeguard.signals.api import Api
 from scrapeguard.signals.purpose import Purpose
 
 ROBOT = "192.0.2.250"  # of TEST-NET-1: nobody has it
@@ -41,6 +42,7 @@ ASSET = (
     (b"sec-fetch-dest", b"image"),
 )
 BROWSER = (*COMMON, *PAGE)
+BARE = ((b"user-agent", CHROME),)
 TOOL = ((b"user-agent", b"python-requests/2.32.3"), (b"accept", b"*/*"))
 CRAWLER = ((b"user-agent", GOOGLEBOT), (b"accept", b"*/*"))
 Pairs = tuple[tuple[bytes, bytes], ...]
@@ -82,18 +84,21 @@ class Recipe:
     status: int = 200
     method: str = "GET"
     when: Callable[[Detector], dict[str, Any] | None] = lambda _: {}
+    each: int = 0  # requests from one address, before another one goes on; 0 = all
 
     def requests(self, detector: Detector) -> Iterator[Request] | None:
         """The requests, in time; None where the settings leave nothing to fire."""
         given = self.when(detector)
         if given is None:
             return None
+        rest = self.status, self.method, given
         return (
-            Request(
-                n * self.pause, self.path.replace("{n}", str(n)), self.headers, ROBOT, self.status, self.method, given
-            )
+            Request(n * self.pause, self.path.replace("{n}", str(n)), self.headers, self._address(n), *rest)
             for n in count()
         )
+
+    def _address(self, n: int) -> str:
+        return f"192.0.2.{1 + n // self.each % 249}" if self.each else ROBOT
 
 
 def _always(**given: object) -> Callable[[Detector], dict[str, Any] | None]:
@@ -105,6 +110,10 @@ def _unwanted(detector: Detector) -> dict[str, Any] | None:
     return {"identity": Identity("unknown", "", "Self-test", "SelfTest", uses[0])} if uses else None
 
 
+def _for_pages(detector: Detector) -> dict[str, Any] | None:
+    return {} if not isinstance(detector, Api) or detector.access("/api/selftest/1") == "page" else None
+
+
 RECIPES: dict[str, Recipe] = {
     "pace": Recipe(pause=0.002),
     "breadth": Recipe(pause=0.5),
@@ -112,7 +121,7 @@ RECIPES: dict[str, Recipe] = {
     "cadence": Recipe(pause=10.0),
     "robots": Recipe(headers=TOOL, when=_always(forbidden="Disallow: /selftest/")),
     "trap": Recipe(when=_always(trapped=True)),
-    "headers": Recipe(headers=((b"user-agent", CHROME),)),
+    "headers": Recipe(headers=BARE),
     "agent": Recipe(headers=TOOL),
     "misses": Recipe(status=404),
     "assets": Recipe(pause=20.0, when=_always(has_assets=True)),
@@ -121,6 +130,10 @@ RECIPES: dict[str, Recipe] = {
     ),
     "purpose": Recipe(headers=CRAWLER, when=_unwanted),
     "passes": Recipe(when=_always(passed=Pass("0" * 18, "wait", 0, 0))),
+    "api": Recipe(path="/api/selftest/{n}", headers=BARE, when=_for_pages),
+    "coverage": Recipe(pause=30.0, when=_always(has_assets=True)),
+    "rotation": Recipe(path="/selftest/item/{n}", when=_always(has_assets=True), each=1),
+    "continued": Recipe(path="/selftest/item/{n}", headers=TOOL, when=_always(has_assets=True, forbidden="*"), each=20),
 }
 
 

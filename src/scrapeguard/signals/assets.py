@@ -9,9 +9,8 @@ and everything that is no browser are left out, and so is a site that serves its
 from dataclasses import dataclass
 
 from scrapeguard.model import Facts, Mode, Seen, Signal, Watch
+from scrapeguard.signals.doubt import TEXT_BROWSERS
 from scrapeguard.signals.watches import ASSETS, SERVED, TAKEN
-
-TEXT_BROWSERS = frozenset({"Lynx", "Links", "ELinks", "w3m"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,8 @@ Wrongs: somebody who pages far through results, a thread or a comic. So it weigh
 
 from dataclasses import dataclass
 
-from scrapeguard.facts.walk import step_of
-from scrapeguard.model import Facts, Mode, Resource, Seen, Signal, Step, Steps, Watch
-
-
-def _step(facts: Facts) -> Step | None:
-    return step_of(facts) if facts.resource is Resource.PAGE or facts.resource is Resource.DATA else None
+from scrapeguard.model import Facts, Mode, Seen, Signal, Steps, Watch
+from scrapeguard.signals.watches import step
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +18,7 @@ class Sequence:
     window: int = 3600  # seconds; a longer rest ends the walk
 
     def watches(self) -> tuple[Watch, ...]:
-        return (Watch("walk", "steps", self.window, _step),)
+        return (Watch("walk", "steps", self.window, step),)
 
     def detect(self, _: Facts, seen: tuple[Seen, ...]) -> Signal | None:
         (walk,) = seen

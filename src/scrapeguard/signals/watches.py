@@ -1,9 +1,11 @@
 """What several detectors count together: shared, so that each is counted once."""
 
-from scrapeguard.model import Facts, Resource, Seen, Watch
+from scrapeguard.facts.walk import step_of
+from scrapeguard.model import Facts, Resource, Seen, Step, Watch
 
 HOUR = 3600
 DAY = 86400
+WEEK = 7 * DAY
 MOST_BROWSERS = 30  # further browsers behind one address that are believed; a forger can invent any number
 
 
@@ -47,7 +49,12 @@ def robots_txt(facts: Facts) -> int:
     return 1 if facts.resource is Resource.NOTICE and facts.path == "/robots.txt" else 0
 
 
+def step(facts: Facts) -> Step | None:
+    return step_of(facts) if facts.resource is Resource.PAGE or facts.resource is Resource.DATA else None
+
+
 TAKEN = Watch("taken", "distinct", HOUR, taken_by, bits=1024)
+TAKEN_DAY = Watch("taken-day", "distinct", DAY, taken_by, bits=2048)
 SERVED = Watch("served", "distinct", HOUR, served_by, bits=1024)
 BROWSERS = Watch("browsers", "distinct", HOUR, browser_of, bits=256)
 ASSETS = Watch("assets", "count", DAY, asset)

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 
-from scrapeguard.model import Gaps, Seen, Steps, Taken
+from scrapeguard.model import Gaps, Mark, Seen, Taken
 from scrapeguard.stores.counting import (
-    FAMILIES,
     LIMIT,
     MOMENTS,
     NO_GAPS,
-    NO_STEPS,
     moments,
     slide,
     slide_distinct,
@@ -25,12 +23,13 @@ NO_BITS: Bits = b""
 class Row:
     """All that is counted for one subject. A cell knows its places in it."""
 
-    __slots__ = ("maps", "numbers", "walks")
+    __slots__ = ("maps", "marks", "numbers", "walks")
 
     def __init__(self) -> None:
         self.numbers: list[int] = []
         self.maps: list[Bits] = []
         self.walks: list[list[Walk]] = []
+        self.marks: dict[int, Mark] = {}
 
     def grow(self, numbers: int, maps: int, walks: int) -> None:
         """Make room for the cells of a plan."""
@@ -195,41 +194,3 @@ class Moments:
     def look(self, row: Row, time: int) -> Gaps:
         last, count, total, squares = row.numbers[self.at : self.at + 4]
         return NO_GAPS if time - last > self.window else moments(count, total, squares)
-
-
-@dataclass(frozen=True, slots=True)
-class Walks:
-    """Walks of up to four families, the one touched last at the end."""
-
-    at: int
-    window: int
-    digest: Callable[[str], int]
-    empty: Steps = NO_STEPS
-
-    def add(self, row: Row, taken: Taken, time: int) -> Steps:
-        assert isinstance(taken, tuple)
-        name, number = taken
-        if not 0 <= number <= LIMIT:
-            return self.look(row, time)
-        walks, family = row.walks[self.at], self.digest(name)
-        for place, walk in enumerate(walks):
-            if walk.family == family:
-                del walks[place]
-                break
-        else:
-            walk = Walk(family, number, time)
-            del walks[: 1 - FAMILIES]
-        walks.append(walk)
-        if time - walk.last > self.window:
-            walk.restart(number)
-        walk.last = max(walk.last, time)
-        walk.extend(number)
-        return Steps(walk.run, walk.stride, name)
-
-    def look(self, row: Row, time: int) -> Steps:
-        """The longest walk that is not over; its family is not remembered by name."""
-        best = NO_STEPS
-        for walk in row.walks[self.at]:
-            if walk.run >= max(best.run, 1) and time - walk.last <= self.window:
-                best = Steps(walk.run, walk.stride, "")
-        return best

@@ -9,7 +9,7 @@ from functools import lru_cache
 from hashlib import blake2b
 
 from scrapeguard.errors import ConfigError
-from scrapeguard.model import Gaps, Plan, Rung, Standing, Steps, SubjectKind, Watch
+from scrapeguard.model import Gaps, Mark, Plan, Rung, Standing, Steps, SubjectKind, Watch
 
 LIMIT = 2**53 - 1
 SECOND = 1_000_000  # microseconds
@@ -20,12 +20,14 @@ MOMENTS = 64  # gaps after which the running moments are halved, so that they fo
 LONGEST_WINDOW = 366 * 86_400  # seconds
 LONGEST_GAP = 10_800 * SECOND  # 64 squares of it, in milliseconds, still fit below 2**53
 MOST_BITS = 16_384  # two halves of 7 bits; see `pairs` in cells.py
+PLANS = 8  # laid out at once; a configuration has two, and a reload brings two more
 REMEMBERED = 1024  # names whose digest is kept at hand: several watches count the same object
 
 CLEAR = Standing()
 COUNTED = (Rung.ALLOW, Rung.CHALLENGE)  # standings under which requests are counted; so it is in observe.lua
 NO_GAPS = Gaps(0, 0, 0)
 NO_STEPS = Steps(0, 0, "")
+NO_MARK = Mark()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +41,12 @@ class Group:
 
 
 def groups(plan: Plan) -> tuple[Group, ...]:
-    """The plan by kind of subject; "address" is always there and first, since its standing decides for all."""
-    kinds: dict[SubjectKind, list[int]] = {"address": []}
+    """The plan by kind of subject; "address" is there and first, if its standing decides for all, and else last."""
+    kinds: dict[SubjectKind, list[int]] = {"address": []} if plan.held else {}
     for place, watch in enumerate(plan.watches):
         kinds.setdefault(watch.subject, []).append(place)
+    if not plan.held and "address" in kinds:
+        kinds["address"] = kinds.pop("address")
     found = []
     for kind, places in kinds.items():
         watches = tuple(plan.watches[place] for place in places)
@@ -55,6 +59,8 @@ def field(watch: Watch) -> str:
     """The name under which a watch's state is kept; other measures are another state, so a reload starts afresh."""
     if watch.kind == "distinct":
         return f"{watch.name}.d{watch.window}.{watch.bits}"
+    if watch.kind == "steps" and watch.reach:
+        return f"{watch.name}.s{watch.window}.{watch.reach}"
     return f"{watch.name}.{watch.kind[0]}{watch.window}"
 
 
@@ -107,6 +113,11 @@ def moments(count: int, total: int, squares: int) -> Gaps:
     if not count:
         return NO_GAPS
     return Gaps(count, total // count, math.isqrt(max(0, count * squares - total * total)) // count)
+
+
+def fresh(mark: Mark, now: int, window: int) -> Mark:
+    """A mark as it is now: one that was left longer ago than the window is gone."""
+    return mark if now - mark.time <= window else NO_MARK
 
 
 def standing(rung: int, until: int, strikes: int, now: int) -> Standing:

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import TypeVar
 
 from scrapeguard.errors import StoreUnavailable
-from scrapeguard.model import Facts, Outcome, Plan, Rung, Standing, Store, Tally
+from scrapeguard.model import Doubt, Facts, Outcome, Plan, Rung, Standing, Store, Tally
 from scrapeguard.stores.counting import SECOND
 from scrapeguard.stores.memory import MemoryStore
 
@@ -59,17 +59,17 @@ class Failover:
         """Whether the primary is left alone now."""
         return self._retry is not None
 
-    async def observe(self, facts: Facts, plan: Plan, outcome: Outcome | None = None) -> Tally:
+    async def observe(self, facts: Facts, plan: Plan, more: Outcome | Doubt | None = None) -> Tally:
         """See `Store.observe`."""
         if self._goes():
-            tally = await self._heard(self._primary.observe(facts, plan, outcome), facts.time)
+            tally = await self._heard(self._primary.observe(facts, plan, more), facts.time)
             if tally is not None:
                 subject = facts.subject("address")
-                if subject is not None:
+                if subject is not None and plan.held:
                     self._local.learn(subject, tally.standing)
                 return tally
         self.missed += 1
-        return replace(await self._local.observe(facts, plan, outcome), degraded=True)
+        return replace(await self._local.observe(facts, plan, more), degraded=True)
 
     async def place(self, subject: str, rung: Rung, seconds: int, now: int) -> Standing:
         """See `Store.place`."""

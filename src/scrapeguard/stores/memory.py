@@ -5,12 +5,13 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from functools import lru_cache
 
-from scrapeguard.model import Facts, Outcome, Plan, Rung, Seen, Standing, SubjectKind, Taken, Tally, Watch
-from scrapeguard.stores.cells import Cell, Count, Distinct, Moments, Row, Walks, pairs
+from scrapeguard.model import Doubt, Facts, Outcome, Plan, Rung, Seen, Standing, SubjectKind, Taken, Tally, Watch
+from scrapeguard.stores.cells import Cell, Count, Distinct, Moments, Row, pairs
 from scrapeguard.stores.counting import (
     CLEAR,
     COUNTED,
     DAY,
+    PLANS,
     REMEMBERED,
     SECOND,
     STRIKES,
@@ -21,8 +22,10 @@ from scrapeguard.stores.counting import (
     span,
     standing,
 )
+from scrapeguard.stores.tracks import Marks, Walks
 
 Seat = tuple[int, Cell]  # place in the plan, and the cell that answers there
+Layout = tuple[tuple[SubjectKind, tuple[Seat, ...]], ...]
 
 
 @dataclass(slots=True)
@@ -53,22 +56,21 @@ class MemoryStore:
         self._spent: OrderedDict[str, int] = OrderedDict()  # what is used up, and until when that matters
         self._cells: dict[str, Cell] = {}  # by field; places in a row are given out once and stay
         self._numbers = self._maps = self._walks = 0  # the measures of a row
-        self._plan: Plan | None = None
-        self._groups: tuple[tuple[SubjectKind, tuple[Seat, ...]], ...] = ()
+        self._laid: dict[int, tuple[Plan, Layout]] = {}  # by the identity of the plan
 
-    async def observe(self, facts: Facts, plan: Plan, outcome: Outcome | None = None) -> Tally:
+    async def observe(self, facts: Facts, plan: Plan, more: Outcome | Doubt | None = None) -> Tally:
         """See `Store.observe`."""
-        if plan is not self._plan:
-            self._use(plan)
-        taken = plan.taken(facts, outcome)
+        laid = self._laid.get(id(plan))
+        layout = self._use(plan) if laid is None else laid[1]
+        taken = plan.taken(facts, more)
         time = facts.time
         seen: list[Seen] = [None] * len(taken)
         found = CLEAR
-        for kind, seats in self._groups:
+        for kind, seats in layout:
             subject = facts.subject(kind)
             if subject is None:
                 continue
-            if kind == "address" and self._placed:
+            if self._placed and kind == "address" and plan.held:
                 found = self.standing(subject, time)
                 if found.rung not in COUNTED:
                     taken = [None] * len(taken)
@@ -148,14 +150,16 @@ class MemoryStore:
                 self.forgotten += 1
         return row
 
-    def _use(self, plan: Plan) -> None:
+    def _use(self, plan: Plan) -> Layout:
         """Lay a plan out. A later plan finds the cells of equal watches as they are; rows grow for the rest."""
-        found = []
-        for group in groups(plan):
-            seats = zip(group.places, map(self._cell, group.watches), strict=True)
-            found.append((group.kind, tuple(seats)))
-        self._groups = tuple(found)
-        self._plan = plan
+        if len(self._laid) >= PLANS:
+            self._laid.clear()
+        layout = tuple(
+            (group.kind, tuple(zip(group.places, map(self._cell, group.watches), strict=True)))
+            for group in groups(plan)
+        )
+        self._laid[id(plan)] = plan, layout
+        return layout
 
     def _cell(self, watch: Watch) -> Cell:
         name = field(watch)
@@ -179,4 +183,6 @@ class MemoryStore:
                 return Moments(at, window)
             case "steps":
                 self._walks += 1
-                return Walks(walks, window, self._digest)
+                return Walks(walks, window, self._digest, watch.reach)
+            case "mark":
+                return Marks(len(self._cells), window)

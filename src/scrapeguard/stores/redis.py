@@ -10,10 +10,10 @@ from collections.abc import Coroutine
 from functools import lru_cache
 from typing import TypeVar
 
-from scrapeguard.model import Facts, Outcome, Plan, Rung, Standing, Tally
+from scrapeguard.model import Doubt, Facts, Outcome, Plan, Rung, Standing, Tally
 from scrapeguard.stores.batch import Answers, Coalescer, late
 from scrapeguard.stores.cluster import Cluster
-from scrapeguard.stores.counting import REMEMBERED, SECOND, Digest, standing
+from scrapeguard.stores.counting import PLANS, REMEMBERED, SECOND, Digest, standing
 from scrapeguard.stores.held import Held
 from scrapeguard.stores.lines import Script, Single, single
 from scrapeguard.stores.packing import FIRST, FREE, HELD, NEXT, Packing
@@ -32,32 +32,28 @@ class RedisStore:
         self._url, self._prefix, self._budget = url, prefix, budget
         self._salt, self._given = salt, salt is not None
         self._counting, self._placing = Script("observe.lua"), Script("place.lua")
-        self._plan: Plan | None = None
-        self._packing: Packing | None = None
+        self._packings: dict[int, Packing] = {}  # by the identity of their plans, which they keep
         self._agreement: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None] | asyncio.Task[object]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._servers = self._open()
         self._held = Held()
 
-    async def observe(self, facts: Facts, plan: Plan, outcome: Outcome | None = None) -> Tally:
+    async def observe(self, facts: Facts, plan: Plan, more: Outcome | Doubt | None = None) -> Tally:
         """See `Store.observe`."""
         self._settle()
-        if plan is not self._plan or self._packing is None:
-            await self._use(plan)
-        packing = self._packing
-        assert packing is not None
-        taken = plan.taken(facts, outcome)
+        packing = self._packings.get(id(plan)) or await self._use(plan)
+        taken = plan.taken(facts, more)
         subjects = packing.subjects(facts)
         if not subjects:
-            return packing.tally((), taken, ())
+            return packing.tally((), taken, (), facts.time)
         keys = [self._key(subject) for _, subject in subjects]
-        rest = self._rest(facts)
+        first, rest = (FIRST, self._rest(facts)) if plan.held else (FREE, FREE)
         asks = [
-            packing.ask(sheet, rest if place else FIRST, facts.time, taken) for place, (sheet, _) in enumerate(subjects)
+            packing.ask(sheet, rest if place else first, facts.time, taken) for place, (sheet, _) in enumerate(subjects)
         ]
-        tally = packing.tally(subjects, taken, await self._coalescer.ask(packing, keys, asks))
-        if self._servers.apart:
+        tally = packing.tally(subjects, taken, await self._coalescer.ask(packing, keys, asks), facts.time)
+        if self._servers.apart and plan.held:
             self._held.hear(subjects[0][1], tally.standing, facts.time)
         return tally
 
@@ -116,16 +112,18 @@ class RedisStore:
     def _key(self, subject: str) -> bytes:
         return f"{self._prefix}:{{{subject}}}".encode("utf-8", "surrogatepass")
 
-    async def _use(self, plan: Plan) -> None:
+    async def _use(self, plan: Plan) -> Packing:
         """Lay a plan out; the first time, find out the salt before. All who come meanwhile wait for the same."""
         if self._salt is None:
             if self._agreement is None or self._agreement.done():
                 self._agreement = self._start(self._agree())
             await self._within(self._agreement)
-        if plan is not self._plan or self._packing is None:
-            assert self._salt is not None
-            self._packing = Packing(plan, lru_cache(REMEMBERED)(Digest(self._salt)))
-            self._plan = plan
+        assert self._salt is not None
+        if len(self._packings) >= PLANS:
+            self._packings.clear()
+        if id(plan) not in self._packings:
+            self._packings[id(plan)] = Packing(plan, lru_cache(REMEMBERED)(Digest(self._salt)))
+        return self._packings[id(plan)]
 
     async def _agree(self) -> None:
         """Take the salt that Redis has, or give it ours if it has none."""
@@ -134,7 +132,8 @@ class RedisStore:
         salt = await self._servers.command("GET", key)
         assert isinstance(salt, bytes)
         if salt != self._salt:
-            self._salt, self._plan = salt, None
+            self._salt = salt
+            self._packings.clear()
 
     async def _lost(self) -> None:
         """A server that was started anew has lost the salt as well as the scripts."""

@@ -15,6 +15,19 @@ class Walk:
         self.lo = self.hi = number
         self.run = self.stride = self.direction = 0
 
+    def wide(self, number: int) -> int:
+        """How far outside of this walk a number is."""
+        return max(number - self.hi, self.lo - number, 0)
+
+    def near(self, number: int, reach: int) -> bool:
+        """Whether a number is in this walk, or its next step; the first step is at most `reach` wide."""
+        if self.lo <= number <= self.hi:
+            return True
+        wide, direction = (number - self.hi, 1) if number > self.hi else (self.lo - number, -1)
+        if not self.run:
+            return wide <= reach
+        return direction == self.direction and wide <= 4 * self.stride and self.stride <= 4 * wide
+
     def extend(self, number: int) -> None:
         """Go on to a number: the next step if it is about as wide and in the same direction, else a new start."""
         if self.lo <= number <= self.hi:

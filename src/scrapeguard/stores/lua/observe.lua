@@ -2,23 +2,27 @@
 --
 -- KEYS     one hash for each subject: the subjects of the first request in order, then those of the next, …
 -- ARGV[1]  the plan, JSON: a list of groups {keep, watches}, `keep` the seconds after which nothing counted matters;
---          a watch is {kind, field, window, bits}: kind c(ount), d(istinct), g(aps) or s(teps), window in microseconds
+--          a watch is {kind, field, window, bits, reach}: kind c(ount), d(istinct), g(aps), s(teps) or m(ark),
+--          window in microseconds
 -- ARGV[n]  for KEYS[n-1], big-endian: i1 place of its group in the plan; i1 its role: 1 = first subject of a request,
 --          and its standing holds for the whole request, 0 = another subject of the same request; where the first one is
 --          on another server, 2 = it had no standing, 3 = it had; i8 time in microseconds; then what to add to each
 --          watch, -1 = nothing:
---          c: i8 number;  d: i8 index of the bit;  g: i8 1;  s: i8 number, i8 digest of the family
+--          c: i8 number;  d: i8 index of the bit;  g: i8 1;  s: i8 number, i8 digest of the family;
+--          m: i8 0, 56 bytes to leave
 -- answer   for each key i8 numbers: rung, until (microseconds), strikes of the last day; then three for each watch:
 --          c: count in this bucket, in the one before, microseconds since this bucket began
 --          d: bits set in this bucket, only in the one before, microseconds since this bucket began
 --          g: gaps, sum of milliseconds, sum of their squares
---          s: run, stride, 1 = of the family of this request, 0 = the longest
+--          s: run, stride, 0 = the longest; 1 + how wide the step was (with a reach) = the one of this request
+--          m: 56 bytes instead: what was left before, or zeros
 --
 -- Fields of a hash: "standing" as place.lua writes it, and for a watch under its name, i8 numbers:
 --          c: start of the bucket, count, count of the one before
 --          d: start of the bucket, bits set, bits set only in the one before; both sets under the name with + and -
 --          g: time of the last request, gaps, sum, squares
 --          s: up to four walks, the one touched last at the end: family, lo, hi, stride, direction, run, last time
+--          m: 56 bytes, which packing.py writes and reads
 -- A set of bits is a list of two-byte indexes (128 + high 7 bits, low 7 bits) while that is shorter than a bitmap.
 -- These must count as cells.py does, number for number. A field of another length than drawn here counts as absent.
 
@@ -167,6 +171,26 @@ local function extend(walk, number)
   walk.lo, walk.hi = min(walk.lo, number), max(walk.hi, number)
 end
 
+-- Whether a number is in a walk, or its next step; the first step is at most `reach` wide.
+local function near(walk, number, reach)
+  if walk.lo <= number and number <= walk.hi then return true end
+  local wide, direction = walk.lo - number, -1
+  if number > walk.hi then wide, direction = number - walk.hi, 1 end
+  if walk.run == 0 then return wide <= reach end
+  return direction == walk.direction and wide <= 4 * walk.stride and walk.stride <= 4 * wide
+end
+
+-- Which walk makes room: the one touched longest ago; with a reach, the shortest of those not over.
+local function least(walks, time, watch)
+  local place, shortest = 1, nil
+  if watch.reach == 0 then return place end
+  for at, walk in ipairs(walks) do
+    local run = time - walk.last <= watch.window and walk.run or -1
+    if not shortest or run < shortest then place, shortest = at, run end
+  end
+  return place
+end
+
 function see.s(watch, kept, store, time, number, family)
   local walks = walks_in(kept[watch.at])
   if number < 0 then
@@ -178,18 +202,30 @@ function see.s(watch, kept, store, time, number, family)
   end
   local walk = {family = family, lo = number, hi = number, stride = 0, direction = 0, run = 0, last = time}
   for place, known in ipairs(walks) do
-    if known.family == family then
+    if known.family == family and (watch.reach == 0 or near(known, number, watch.reach)) then
+      if watch.reach > 0 and known.lo <= number and number <= known.hi and time - known.last <= watch.window then
+        return 0, 0, 1  -- within it: whoever asks goes on with nothing
+      end
       table.remove(walks, place)
       if time - known.last <= watch.window then walk = known end
       break
     end
   end
-  if #walks == FAMILIES then table.remove(walks, 1) end
+  if #walks == FAMILIES then table.remove(walks, least(walks, time, watch)) end
   walk.last = max(walk.last, time)
+  local wide = watch.reach > 0 and max(number - walk.hi, walk.lo - number, 0) or 0
   extend(walk, number)
   walks[#walks + 1] = walk
   store(watch.field, written(walks))
-  return walk.run, walk.stride, 1
+  return walk.run, walk.stride, 1 + wide
+end
+
+local BLANK = string.rep('\0', 56)
+
+function see.m(watch, kept, store, time, taken, left)
+  if taken >= 0 then store(watch.field, left) end
+  local before = kept[watch.at]
+  return before and #before == 56 and before or BLANK
 end
 
 -- Rung, until, strikes of the last day, and until when all this must be remembered.
@@ -217,7 +253,10 @@ for _, group in ipairs(groups) do
       group.fields[watch.at + 2] = watch.field .. '-'
     end
   end
-  group.form = '>' .. string.rep('i8', 3 + 3 * #group.watches)
+  group.form = '>i8i8i8'
+  for _, watch in ipairs(group.watches) do
+    group.form = group.form .. (watch.kind == 'm' and 'c56' or 'i8i8i8')
+  end
 end
 
 local held = false
@@ -236,13 +275,14 @@ local function observe(key, asked)
     changes[#changes + 1] = value
   end
   for _, watch in ipairs(group.watches) do
-    local taken, family
+    local taken, more
     taken, at = read('>i8', asked, at)
-    if watch.kind == 's' then family, at = read('>i8', asked, at) end
+    if watch.kind == 's' then more, at = read('>i8', asked, at) end
+    if watch.kind == 'm' then more, at = read('>c56', asked, at) end
     if held then taken = -1 end
     added = added or taken >= 0
     local n = #answer
-    answer[n + 1], answer[n + 2], answer[n + 3] = see[watch.kind](watch, kept, store, time, taken, family)
+    answer[n + 1], answer[n + 2], answer[n + 3] = see[watch.kind](watch, kept, store, time, taken, more)
   end
   if #changes > 0 then redis.call('HSET', key, unpack(changes)) end
   if added then

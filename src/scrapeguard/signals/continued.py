@@ -1,0 +1,65 @@
+"""Continued: another address goes on where one was stopped a moment ago.
+
+Sees: whoever changes the address after a measure and takes up the same walk, or the same family of pages, with the
+same fingerprint. Each measure against somebody who takes no assets leaves a mark with the fingerprint: its time, its
+reference, and where in which family of URLs it was.
+Wrongs: somebody with the same browser, and the assets of the site in her cache, who comes to the same part of the site
+within minutes; so by itself that weighs too little to stop anybody. What goes on at the very place weighs enough.
+
+For those who link addresses into one actor: the detector is "continued", `seen` is how many seconds ago the measure
+was, `limit` how many count, and the reason ends with "the measure of reference R", R being that of the record which
+says whom it was against (`REFERENCE` finds it).
+"""
+
+import re
+from dataclasses import dataclass
+
+from scrapeguard.facts.walk import digest, place_of
+from scrapeguard.model import Doubt, Facts, Mark, Mode, Seen, Signal, Watch
+from scrapeguard.signals.doubt import doubt
+from scrapeguard.signals.watches import ASSETS, TAKEN_DAY
+
+REFERENCE = re.compile(r"the measure of reference (\S+)$")
+LONGEST = 24  # characters of a reference
+
+
+def _mark(facts: Facts, doubted: Doubt) -> Mark | None:
+    if not doubted.rung:  # not decided yet, or let through
+        return None
+    family, number = place_of(facts)
+    number = 0 if number is None else number
+    return Mark(facts.time, family, number, digest(facts.client.key), facts.reference[:LONGEST])
+
+
+@dataclass(frozen=True, slots=True)
+class Continued:
+    mode: Mode = "enforce"
+    weight: int = 2
+    heavy: int = 4  # the weight of going on at the very place
+    within: int = 300  # seconds after the measure
+    near: int = 8  # numbers from where it was: the very place
+    pages: int = 3  # different objects of the new address before it is said to go on
+    latest: int = 20  # and with more of them it no longer begins
+
+    def watches(self) -> tuple[Watch, ...]:
+        return (TAKEN_DAY, ASSETS, Watch("measured", "mark", self.within, _mark, "fingerprint", closer=True))
+
+    def detect(self, facts: Facts, seen: tuple[Seen, ...]) -> Signal | None:
+        taken, assets, mark = seen
+        if not isinstance(mark, Mark) or not mark.time:
+            return None
+        doubted = doubt(facts, taken, assets)
+        if doubted is None or doubted.bare > self.latest or digest(facts.client.key) == mark.address:
+            return None
+        family, number = place_of(facts)
+        if family != mark.family:
+            return None
+        ago = max(0, (facts.time - mark.time) // 1_000_000)
+        said = f"the same fingerprint at another address, {ago} s after the measure of reference {mark.reference}"
+        exact = number is not None and 0 < abs(number - mark.number) <= self.near
+        if number is not None and exact and doubted.bare >= self.pages:
+            reason = f"goes on {abs(number - mark.number)} further: {said}"
+            return Signal("continued", self.heavy, reason, ago, self.within, self.mode)
+        if doubted.bare < self.pages:
+            return None
+        return Signal("continued", self.weight, f"goes on in the same part: {said}", ago, self.within, self.mode)
