@@ -73,7 +73,7 @@ class ScrapeGuard:
 
     `config` is a path to a TOML file, tables, a Config, or None for the defaults. Raises ConfigError.
     `site` gives, in place of `app`, the app for one request: a door that wants to know what was decided about it.
-    `holds`: whether connections may be held in the tarpit; not those on which a proxy waits for a decision.
+    `holds`: whether the tarpit may hold connections; not those on which a proxy waits.
     """
 
     def __init__(
@@ -132,16 +132,16 @@ class ScrapeGuard:
 
     def conclude(self, decision: "Decision", outcome: Outcome, exchange: str = "") -> None:
         """Record the request with what was captured of it, and count what became of it."""
-        facts, verdict, judge = decision.facts, decision.verdict, decision.judge
-        decision.parts.evidence.request(facts, verdict, outcome, exchange=exchange)
-        if verdict.rung is Rung.ALLOW and judge.panel.wants(facts, outcome):
-            self._later(judge.note(facts, outcome))
+        facts, verdict, parts = decision.facts, decision.verdict, decision.parts
+        parts.evidence.request(facts, verdict, outcome, None, exchange, parts.notices.told(facts, verdict, outcome))
+        if verdict.rung is Rung.ALLOW and decision.judge.panel.wants(facts, outcome):
+            self._later(decision.judge.note(facts, outcome))
 
     def reload(self) -> None:
         """Read the configuration again and swap it in whole; a faulty one changes nothing. Raises ConfigError."""
-        before = self.parts
-        self._use(building.rebuild(configuration.load(self._source), before))
-        before.responses.release()
+        old = self.parts
+        self._use(building.rebuild(configuration.load(self._source), old))
+        old.responses.release()
 
     async def close(self) -> None:
         """Finish what is under way, close the evidence and the store."""

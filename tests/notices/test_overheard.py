@@ -85,6 +85,7 @@ def test_the_sites_own_file_passes_byte_for_byte_even_to_the_blocked_and_is_put_
     assert (tmp_path / "notices" / told["digest"]).read_bytes() == OWN
     asked = records(tmp_path, "request")[0]
     assert asked["verdict"]["cause"] == "notice"
+    assert asked["told"] == {"digest": sha256(OWN).hexdigest()[:16], "name": "robots.txt"}
     assert asked["notices"] != records(tmp_path, "request")[0]["config"]
 
 
@@ -115,6 +116,7 @@ def test_a_redirect_and_a_failure_of_the_site_pass_and_nothing_is_learnt(status:
     guard = guarded(app(lambda _: (status, "text/plain", b"elsewhere")), tmp_path)
     assert visit(guard, ["/robots.txt"])[0][::2] == (status, b"elsewhere")
     assert records(tmp_path, "notice.published") == []
+    assert "told" not in records(tmp_path, "request")[0]
 
 
 def test_each_version_is_put_on_record_once(tmp_path: Path) -> None:
@@ -123,6 +125,8 @@ def test_each_version_is_put_on_record_once(tmp_path: Path) -> None:
     guard.parts.notices.asking(facts(), guard.app, {"headers": []}).close()  # type: ignore[union-attr]
     visit(guard, ["/robots.txt"] * 4)
     assert [it["size"] for it in records(tmp_path, "notice.published")] == [4, 27, 4]
+    first, second, third, fourth = (it["told"]["digest"] for it in records(tmp_path, "request"))
+    assert first == second == fourth != third
 
 
 def test_the_file_is_heard_whole_whatever_the_client_would_take(tmp_path: Path) -> None:

@@ -292,6 +292,11 @@ def test_the_sites_answers_carry_the_headers_and_the_records_name_the_version_of
         assert (tmp_path / "notices" / digest).is_file()
     told = [it for it in records if it["k"] == "request" and it["what"]["verdict"]["cause"] == "notice"]
     assert [it["who"]["object"] for it in told] == ["/.well-known/tdmrep.json", "/terms"]
+    versions = [it["what"].get("told") for it in records if it["k"] == "request"]
+    assert versions == [
+        None,
+        *({"digest": names[name][:16], "name": name} for name in ("terms", "tdmrep.json", "terms")),
+    ]
 
 
 def test_a_change_of_one_word_is_another_version() -> None:

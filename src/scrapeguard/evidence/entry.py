@@ -48,7 +48,7 @@ class Entry:
     resource: str
     status: int
     bytes: int
-    micros: int  # of the site's work
+    micros: int  # of the site's work; a connection that is only held is none
     rung: Rung  # imposed
     intended: Rung
     mode: str
@@ -70,6 +70,8 @@ class Entry:
     fault: str = ""  # why the pass that was shown is none
     solved: bool | None = None  # this request answered a challenge, rightly or not
     config: str = ""  # short digest of the settings in force
+    held: int = 0  # microseconds for which the tarpit held the connection
+    told: tuple[str, str] | None = None  # the notice that was the answer, or that a refusal led to: name, short digest
 
     @property
     def odd(self) -> bool:
@@ -129,7 +131,8 @@ def _entry(record: dict[str, Any], segment: str, line: Line, opened: Groups) -> 
         resource=str(what["resource"]),
         status=int(what["status"]),
         bytes=int(what["bytes"]),
-        micros=int(what["micros"]),
+        micros=0 if verdict["rung"] == Rung.TARPIT.label else int(what["micros"]),
+        held=int(what["micros"]) if verdict["rung"] == Rung.TARPIT.label else 0,
         rung=RUNGS[verdict["rung"]],
         intended=RUNGS[verdict["intended"]],
         mode=str(verdict["mode"]),
@@ -138,6 +141,7 @@ def _entry(record: dict[str, Any], segment: str, line: Line, opened: Groups) -> 
         trapped=bool(what["trapped"]),
         imported="source" in what,
         config=str(what.get("config") or ""),
+        told=(str(what["told"]["name"]), str(what["told"]["digest"])) if what.get("told") else None,
         fault=str((what.get("pass") or {}).get("fault") or ""),
         solved=bool(what["challenge"].get("solved")) if what.get("challenge") else None,
         **_asked(what, opened.get("request", {})),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from scrapeguard.evidence.canonical import Json
 from scrapeguard.evidence.entry import Entry
 from scrapeguard.evidence.evasion import Evasion
+from scrapeguard.evidence.heard import Heard
 from scrapeguard.evidence.known import Known
 from scrapeguard.evidence.links import Link
 from scrapeguard.evidence.sums import Detected, Placed, Taken
@@ -54,6 +55,7 @@ class Incident:
     odd: int = 0
     bytes: int = 0
     micros: int = 0  # of the site's work
+    held: int = 0  # microseconds for which the tarpit held connections
     first: int = 0
     last: int = 0
     objects: Known = field(default_factory=Known)  # what was asked for
@@ -65,6 +67,7 @@ class Incident:
     measures: list[Placed] = field(default_factory=list)
     who: dict[str, Who] = field(default_factory=dict)  # by subject
     evasion: Evasion = field(default_factory=Evasion)
+    heard: Heard = field(default_factory=Heard)
     placed: int = 0
     robots_asked: int = 0
     robots_first: int | None = None
@@ -78,6 +81,7 @@ class Incident:
         self.odd += entry.odd
         self.bytes += entry.bytes
         self.micros += entry.micros
+        self.held += entry.held
         self.first = min(self.first or entry.time, entry.time)
         self.last = max(self.last, entry.time)
         self.objects.add(hash(entry.object))
@@ -100,6 +104,7 @@ class Incident:
             self.robots_first = entry.time if self.robots_first is None else self.robots_first
         self.who.setdefault(entry.actor, Who(entry.actor)).add(entry)
         self.evasion.add(entry)
+        self.heard.add(entry)
         self._signs(entry)
         self._sequel(entry)
         self._measure(entry)
@@ -176,6 +181,7 @@ class Incident:
             "fingerprints": self.most("fingerprints"),
             "first": self.first,
             "forbidden": {"rules": self.most("rules"), "served": self.forbidden},
+            "held_us": self.held,
             "hosts": self.most("hosts"),
             "id": self.found.id,
             "imported": self.imported,
@@ -186,6 +192,7 @@ class Incident:
             "measures_total": self.placed,
             "micros": self.micros,
             "modes": self.most("modes"),
+            "notices": self.heard.told(),
             "odd": self.odd,
             "opened": self.found.opened,
             "refused": self.refused,

@@ -6,11 +6,10 @@ from pathlib import Path
 from scrapeguard.config import Config
 from scrapeguard.evidence.canonical import Json, canonical, digest
 from scrapeguard.evidence.kept import keep
+from scrapeguard.evidence.record import SHORT
 from scrapeguard.evidence.settings import settings as told
 from scrapeguard.model import Mode
 from scrapeguard.version import __version__
-
-SHORT = 16  # hex digits by which a record names the configuration and the notices in force
 
 
 class InForce:

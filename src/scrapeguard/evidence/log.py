@@ -45,17 +45,6 @@ class EvidenceSettings:
     retention_days: int = 180  # then a day's personal facts can be read by nobody any more; 0 = never
 
 
-@dataclass(slots=True)
-class Gap:
-    """Records that could not be written."""
-
-    count: int = 0
-    first: int = 0
-    last: int = 0
-    unsynced: int = 0  # failures to make written records durable
-    error: str = ""
-
-
 class EvidenceLog:
     """Writes one segment at a time; a forked worker gets its own. Safe to use from several threads."""
 
@@ -72,13 +61,21 @@ class EvidenceLog:
         self._reset()
 
     def request(
-        self, facts: Facts, verdict: Verdict, outcome: Outcome, source: record.Source | None = None, exchange: str = ""
+        self,
+        facts: Facts,
+        verdict: Verdict,
+        outcome: Outcome,
+        source: record.Source | None = None,
+        exchange: str = "",
+        told: record.Told | None = None,
     ) -> None:
-        """Record one request; `source`: SHA-256 and line number of the log it was read from; `exchange`: captured."""
+        """Record one request. `source`: SHA-256 and line number of the log it was read from; `exchange`: captured;
+        `told`: name and SHA-256 of the notice that the answer was, or that a refusal led to.
+        """
         if self.directory is None or not (self._every_request or record.odd(facts, verdict)):
             return
         imported = 0 if source is None else now()
-        what, groups = record.request(facts, verdict, outcome, self._force.short, source, imported, exchange)
+        what, groups = record.request(facts, verdict, outcome, self._force.short, source, imported, exchange, told)
         self._append("request", facts.time, what, groups, facts.client.key)
 
     def event(self, kind: str, fields: Mapping[str, Json]) -> None:
@@ -116,7 +113,7 @@ class EvidenceLog:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._segment: Segment | None = None
-        self._gap = Gap()
+        self._gap = recovery.Gap()
         self._fault: OSError | None = None
         self._patience, self._retry = PATIENCE[0], 0.0
         self._syncer = Syncer(self._settings.fsync_records, self._settings.fsync_ms / 1000, self._lost)
@@ -177,7 +174,7 @@ class EvidenceLog:
             return None
         if self._gap.error:
             log.warning("evidence is written again; %d records are missing", self._gap.count)
-        self._gap, self._patience = Gap(), PATIENCE[0]
+        self._gap, self._patience = recovery.Gap(), PATIENCE[0]
         self._segment = opened
         atexit.unregister(self.close)
         atexit.register(self.close)

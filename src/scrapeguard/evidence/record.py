@@ -32,8 +32,10 @@ ROOM = LONGEST - 1_000  # for what is canonical already
 WIDTHS = (1024, 96)  # characters kept of each string; the second when the first makes too long a line
 
 Group = tuple[str, str]  # name, canonical value
+Told = tuple[str, str]  # a notice: its name, and SHA-256 in hex
 Source = tuple[str, int]  # a record that was read from a log: SHA-256 of the file, line number from 1
 
+SHORT = 16  # hex digits by which a record names the configuration, and the notices, in force
 BOOL = ("false", "true")
 LABELS = tuple(rung.label for rung in Rung)
 
@@ -59,14 +61,15 @@ def request(
     source: Source | None,
     imported: int,
     exchange: str = "",
+    told: Told | None = None,
 ) -> tuple[str, list[Group]]:
     """`what` of a request, and its groups by name. `force`: short digests of the configuration and notices in force.
 
     A record that comes from a log has `source`, and `imported`: when it was read, us since 1970. `exchange`: what was
-    captured, canonical; "" = nothing.
+    captured, canonical; "" = nothing. `told`: the notice that was the answer, or that a refusal led to.
     """
     for width in WIDTHS:
-        what = _what(facts, verdict, outcome, force, source, imported, width)
+        what = _what(facts, verdict, outcome, force, source, imported, told, width)
         groups = _groups(facts, verdict, outcome, width)
         if len(what) + sum([len(value) for _, value in groups]) < ROOM:
             break
@@ -82,6 +85,7 @@ def _what(
     force: tuple[str, str],
     source: Source | None,
     imported: int,
+    told: Told | None,
     width: int,
 ) -> str:
     host = facts.host
@@ -93,13 +97,14 @@ def _what(
     signals = f"[{','.join([_signal(signal) for signal in verdict.signals])}]" if verdict.signals else "[]"
     tried = "" if outcome.attempt is None else f'"challenge":{_attempt(outcome.attempt)},'
     shown = "" if facts.passed is None and not facts.fault else f'"pass":{_shown(facts)},'
+    notice = "" if told is None else f'"told":{_told(told)},'
     return (
         f'{{"bytes":{outcome.bytes},{tried}"complete":{BOOL[outcome.complete]},"config":"{force[0]}",'
         f'"forbidden":{"null" if facts.forbidden is None else BOOL[facts.forbidden != ""]},'
         f'"host":{"null" if host is None else quoted(host[:width])},{known}{came}"method":{quoted(facts.method[:32])},'
         f'"micros":{outcome.micros},"notices":"{force[1]}",{shown}"ref":{quoted(facts.reference)},'
         f'"resource":{quoted(facts.resource)},"signals":{signals},{origin}"status":{outcome.status},'
-        f'"trapped":{BOOL[facts.trapped]},"verdict":{_verdict(verdict)},"websocket":{BOOL[facts.websocket]}}}'
+        f'{notice}"trapped":{BOOL[facts.trapped]},"verdict":{_verdict(verdict)},"websocket":{BOOL[facts.websocket]}}}'
     )
 
 
@@ -129,6 +134,13 @@ def _verdict(verdict: Verdict) -> str:
         f'{{"cause":"{verdict.cause}","degraded":{BOOL[verdict.degraded]},{excuse}"intended":"{LABELS[verdict.intended]}",'
         f'"mode":"{verdict.mode}","rung":"{LABELS[verdict.rung]}","score":{verdict.score},"seconds":{verdict.seconds}}}'
     )
+
+
+@lru_cache(256)
+def _told(told: Told) -> str:
+    """The notice by its name, and by as much of its digest as names it among those in force."""
+    name, sha256 = told
+    return canonical({"digest": sha256[:SHORT], "name": name})
 
 
 @lru_cache(1024)

@@ -5,6 +5,7 @@ its place and digest, and left where it lies.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -16,6 +17,17 @@ NEWEST = 32  # segments looked at; each of them names those before it, so older 
 LISTED = 20  # damaged places told one by one
 
 Fields = dict[str, Json]
+
+
+@dataclass(slots=True)
+class Gap:
+    """Records that could not be written."""
+
+    count: int = 0
+    first: int = 0
+    last: int = 0
+    unsynced: int = 0  # failures to make written records durable
+    error: str = ""
 
 
 def heads(directory: Path, own: str) -> tuple[list[Json], list[Path]]:

@@ -45,6 +45,7 @@ def table(sources: Sources, says: Says) -> str:
         "requests": number(incident.requests),
         "returned": number(incident.returned),
         "robots": number(incident.robots_asked),
+        "versions": number(len(incident.heard.asked())),
         "stamped": says.words.STAMPED[sources.stamped],
     }
     found = states(sources)

@@ -54,9 +54,19 @@ SAID = {
     "not_asked": "robots.txt was never asked for during this time.",
     "told": "{count} answers refused the request and said why, each with a reference.",
     "not_told": "No request was refused.",
+    "notice": "Notice",
+    "version": "Version (SHA-256)",
+    "how": "How",
+    "times": "Times",
+    "first_told": "First",
+    "last_told": "Last",
+    "told_to": "Addresses",
+    "by_asking": "served on request",
+    "by_refusal": "linked from refusals",
     "agents": "Who they said they were",
     "no_agent": "(none sent)",
-    "3_rests": "requests for /robots.txt (disclosure request.path); what.ref of each refusal, printed in its answer; "
+    "3_rests": "what.told of requests for notices and of refusals (name, and the beginning of the digest under which "
+    "data/notices/ has the bytes); what.ref of each refusal, printed in its answer; "
     "disclosure agent.agent",
     "4": "4. How they got round it",
     "no_measure": "No measure was imposed, so there was nothing to get round.",
@@ -138,7 +148,7 @@ ELEMENTS = {  # (name, what is here, what is missing or has to come from elsewhe
           "is protected; that terms were accepted."),
     "b": ("Measures existed and worked", "Settings in force, mode, {placed} measures imposed.", "A test at the time that "
           "a scraper was stopped and a person was not; the false-alarm rate."),
-    "c": ("They knew", "{robots} requests for robots.txt; {refused} refusals with reason.", "A letter (cease and "
+    "c": ("They knew", "{robots} requests for robots.txt, {versions} versions of notices served; {refused} refusals with reason.", "A letter (cease and "
           "desist) and its receipt."),
     "d": ("They evaded", "{returned} requests after the first measure, {agents} agents.", "That other addresses are the "
           "same actor; this bundle follows one address."),

@@ -16,6 +16,7 @@ PERIODS = ("before", "during", "after")
 EXPENSE = b'{"k":"expense"'
 # In a canonical line a quote inside a string is always escaped, so these are the fields that they seem to be.
 WORK = re.compile(rb'"t":(\d+),"v":1,"what":\{"bytes":(\d+),.*?,"micros":(\d+),"notices":"')
+HELD = b'"rung":"tarpit"'  # a connection that is only held is no work
 ASSUMPTIONS = (
     "during is from the first to the last request of the incident; before and after are as long, directly beside it",
     "the load of a period is the requests that this log recorded in it; when only odd ones are recorded, it is not all",
@@ -64,7 +65,7 @@ class Loss:
                 load = self.loads[PERIODS[(time >= first) + (time > last)]]
                 load.requests += 1
                 load.bytes += int(found[2])
-                load.micros += int(found[3])
+                load.micros += 0 if HELD in line.raw else int(found[3])
 
     def _expense(self, raw: bytes) -> None:
         record = parse(raw)

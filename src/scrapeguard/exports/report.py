@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from scrapeguard.evidence.sums import Placed
 from scrapeguard.exports import charts
 from scrapeguard.exports.elements import table as elements
+from scrapeguard.exports.heard import table as heard
 from scrapeguard.exports.loss import PERIODS
 from scrapeguard.exports.sources import LANGUAGES, Says, Sources
 from scrapeguard.exports.story import INTERVALS, Story
@@ -131,8 +132,8 @@ def _knew(sources: Sources, says: Says) -> str:
     refusals = says("told", count=number(incident.refused)) if incident.refused else says("not_told")
     agents = [(agent or says.said["no_agent"], n, "") for agent, n in list(incident.most("agents").items())[:12]]
     return (
-        f"<h2>{says('3')}</h2><p>{asked}</p><p>{refusals}</p><h3>{says('agents')}</h3>{charts.rows(agents, 'other')}"
-        + says.rests("3")
+        f"<h2>{says('3')}</h2><p>{asked}</p>{heard(sources, says)}<p>{refusals}</p>"
+        f"<h3>{says('agents')}</h3>{charts.rows(agents, 'other')}" + says.rests("3")
     )
 
 

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Scope
 
 from scrapeguard.config import Config
 from scrapeguard.errors import ConfigError
-from scrapeguard.model import Agent, Facts
+from scrapeguard.model import Agent, Facts, Outcome, Rung, Verdict
 from scrapeguard.notices import rsl, security, tdm
 from scrapeguard.notices.document import Document
 from scrapeguard.notices.headers import Headers
@@ -62,6 +62,7 @@ class Notices:
         served = self.files.items() if settings.serve_robots else ()
         self._robots = {host: Document(body, "text/plain; charset=utf-8") for host, body in served}
         self._documents = dict(_others(settings, policy))
+        self._terms = next(((name, it.digest) for name, it in self._documents.values() if name == "terms"), None)
         self._verdicts: dict[tuple[str | None, str, str], str] = {}
 
     def covers(self, facts: Facts) -> bool:
@@ -80,6 +81,25 @@ class Notices:
             return self._documents[facts.path][1]
         own = self._robots.get(facts.host) if facts.host else None
         return own if own is not None or self._own is not None else self._robots.get(OTHERS)
+
+    def told(self, facts: Facts, verdict: Verdict, outcome: Outcome) -> tuple[str, str] | None:
+        """Name and SHA-256 of the notice that this answer was, or that it led to as a refusal; None = none, or unknown.
+
+        304 counts: who is answered so has named this very version.
+        """
+        if verdict.cause != "notice":
+            return self._terms if verdict.rung is not Rung.ALLOW and outcome.status else None
+        if outcome.status not in (200, 304) or facts.method != "GET":
+            return None
+        if facts.path != HOME:
+            name, document = self._documents[facts.path]
+            return name, document.digest
+        own = self._robots.get(facts.host) if facts.host else None
+        if own is not None or self._own is None:
+            own = own or self._robots.get(OTHERS)
+            return None if own is None else ("robots.txt", own.digest)
+        digest = self._own.digests.get(facts.host or "")
+        return None if digest is None else ("robots.txt", digest)
 
     def through(self, facts: Facts, site: ASGIApp) -> ASGIApp:
         """The site, for this request; its robots.txt is heard as it passes, and replaced by ours where it has none."""

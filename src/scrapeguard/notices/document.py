@@ -14,7 +14,8 @@ class Document:
 
     def __init__(self, body: bytes, media_type: str) -> None:
         self.body = body
-        self._tag = f'"{sha256(body).hexdigest()[:32]}"'
+        self.digest = sha256(body).hexdigest()
+        self._tag = f'"{self.digest[:32]}"'
         self._fields: Fields = [
             (b"etag", self._tag.encode()),
             (b"cache-control", f"max-age={MAX_AGE}".encode()),

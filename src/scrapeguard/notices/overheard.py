@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from hashlib import sha256
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -24,6 +25,7 @@ class Own:
 
     def __init__(self, ours: bytes, changed: Callable[[], None]) -> None:
         self.rules: dict[str, Robots] = {}
+        self.digests: dict[str, str] = {}  # SHA-256 of what is told on a host
         self.asked: set[str] = set()
         self._ours = ours
         self._told: dict[str, bytes] = {}
@@ -46,9 +48,9 @@ class Own:
             return
         if host not in self._told and len(self._told) >= HOSTS:
             forgotten = next(iter(self._told))
-            del self._told[forgotten], self.rules[forgotten]
+            del self._told[forgotten], self.rules[forgotten], self.digests[forgotten]
         before = self.versions()
-        self._told[host], self.rules[host] = told, parse(told)
+        self._told[host], self.rules[host], self.digests[host] = told, parse(told), sha256(told).hexdigest()
         if self.versions() == before:
             return
         self._changes += 1
