@@ -13,11 +13,14 @@ from typing import Any
 
 import pytest
 from authority import Authority
+from bundling import scene
+from click.testing import CliRunner
 from disk import Disk
 from programs import program
 from servers import RedisServer
 from serving import Served, serve, wait_until
 
+from scrapeguard.cli import main
 from scrapeguard.evidence.duty import finish
 from scrapeguard.evidence.incidents import incidents
 from scrapeguard.evidence.keeper import Keeper, KeeperSettings, elect
@@ -239,6 +242,20 @@ def test_a_time_stamp_authority_that_is_dead_for_ten_minutes(tmp_path: Path) -> 
     dead = incomplete(result, pattern)
     assert dead[1] < dead[2]
     assert result.anchored  # caught up: all of it is stamped now
+
+
+def test_a_look_into_evidence_that_cannot_be_written_is_refused(disk: Disk) -> None:
+    """Nobody looks without a trace: what cannot be recorded is not shown."""
+    scene(disk.place)
+    disk.remount("ro")
+    done = CliRunner().invoke(main, ["incidents", str(disk.place)])
+    assert done.exit_code == 2
+    assert "cannot be recorded" in done.output
+    assert "192.0.2.7" not in done.output
+    disk.remount("rw")
+    done = CliRunner().invoke(main, ["incidents", str(disk.place)])
+    assert done.exit_code == 0
+    assert "192.0.2.7" in done.output
 
 
 def test_without_a_failure_it_is_complete(tmp_path: Path) -> None:

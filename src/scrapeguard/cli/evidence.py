@@ -12,6 +12,7 @@ from scrapeguard import config as configuration
 from scrapeguard.errors import InputError
 from scrapeguard.evidence import incidents as view
 from scrapeguard.evidence import verify as verifying
+from scrapeguard.evidence.access import looking
 from scrapeguard.evidence.incident import Incident
 from scrapeguard.evidence.keeper import KeeperSettings
 from scrapeguard.evidence.log import EvidenceSettings
@@ -55,7 +56,8 @@ def incidents(directory: Path, idle: int | None, as_json: bool) -> None:
       scrapeguard show 4f1c          # the beginning of an id is enough
       scrapeguard export 4f1c --out case.zip
     """
-    found = view.incidents(directory, idle or view.configured_idle(directory))
+    with looking(directory, "incidents"):
+        found = view.incidents(directory, idle or view.configured_idle(directory))
     if as_json:
         click.echo(json.dumps([each.told() for each in found]))
         return
@@ -81,7 +83,9 @@ def incidents(directory: Path, idle: int | None, as_json: bool) -> None:
 @json_option
 def show(incident: str, directory: Path, idle: int | None, as_json: bool) -> None:
     """Show one INCIDENT, by its id or the beginning of it: what was taken, refused, and how the actor came back."""
-    found = view.incident(directory, incident, idle or view.configured_idle(directory))
+    with looking(directory, "show", incident=incident) as about:
+        found = view.incident(directory, incident, idle or view.configured_idle(directory))
+        about["incident"] = found.found.id
     if as_json:
         click.echo(json.dumps(found.told()))
         return
@@ -119,11 +123,13 @@ def export(
     Other visitors appear as digests only. The export itself is recorded, and the log committed to and stamped before.
     """
     minutes = idle or view.configured_idle(directory)
-    found = view.incident(directory, incident, minutes)
-    loaded = configuration.load(config)
-    keeping = Keeping(loaded.section("keeper", KeeperSettings), loaded.folder)
-    extras = Extras(*price(licence_price), pdf)
-    bundle = pack(directory, found, out or Path(f"incident-{found.found.id}.zip"), minutes, keeping, extras)
+    with looking(directory, "export", incident=incident) as about:
+        found = view.incident(directory, incident, minutes)
+        about["incident"] = found.found.id
+        loaded = configuration.load(config)
+        keeping = Keeping(loaded.section("keeper", KeeperSettings), loaded.folder)
+        extras = Extras(*price(licence_price), pdf)
+        bundle = pack(directory, found, out or Path(f"incident-{found.found.id}.zip"), minutes, keeping, extras)
     if as_json:
         fields = {"path": str(bundle.path), "sha256": bundle.digest, "size": bundle.size, "key": bundle.key}
         click.echo(json.dumps({"incident": found.found.id, "stamps": bundle.stamps, **fields}))

@@ -7,6 +7,7 @@ import click
 
 from scrapeguard.cli.evidence import DIRECTORY
 from scrapeguard.evidence import finding
+from scrapeguard.evidence.access import looking
 from scrapeguard.exports import explanation
 from scrapeguard.exports.words import printable
 
@@ -23,9 +24,10 @@ def explain(reference: str, directory: Path, as_json: bool) -> None:
     have changed the decision, and what the visitor was told.
     """
     told = []
-    for found in finding.find(directory, reference):
-        placed = finding.placing(directory, found) if found.cause == "standing" else None
-        told.append(explanation.explain(found, placed, finding.force(directory, found)))
+    with looking(directory, "explain", reference=reference):
+        for found in finding.find(directory, reference):
+            placed = finding.placing(directory, found) if found.cause == "standing" else None
+            told.append(explanation.explain(found, placed, finding.force(directory, found)))
     if as_json:
         click.echo(json.dumps([explanation.fields(one) for one in told], indent=2))
         return

@@ -11,6 +11,7 @@ from scrapeguard.cli.keeper import Place, config_option, json_option
 from scrapeguard.errors import InputError
 from scrapeguard.evidence import incidents as view
 from scrapeguard.evidence import subject as subjects
+from scrapeguard.evidence.access import looking, pseudonym
 from scrapeguard.evidence.canonical import Json
 from scrapeguard.evidence.cases import Cases
 from scrapeguard.evidence.vault import Vault
@@ -83,12 +84,13 @@ def subject(address: str, erase: bool, config: Path | None, as_json: bool) -> No
     """
     place = Place(config)
     key = subjects.key_of(address)
-    if erase:
-        found = subjects.erase(place.directory, key)
-        said = f"{many(found.erased, 'record')} erased"
-    else:
-        found = subjects.report(place.directory, key)
-        said = f"{many(len(found.records), 'record')} about {key}, {many(found.erased, 'record')} erased before"
+    with looking(place.directory, "subject", subject=pseudonym(place.directory, key)):
+        if erase:
+            found = subjects.erase(place.directory, key)
+            said = f"{many(found.erased, 'record')} erased"
+        else:
+            found = subjects.report(place.directory, key)
+            said = f"{many(len(found.records), 'record')} about {key}, {many(found.erased, 'record')} erased before"
     numbers: dict[str, Json] = {
         "erased": found.erased,
         "held": found.held,

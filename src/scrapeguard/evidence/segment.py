@@ -96,6 +96,9 @@ def create(directory: Path) -> Segment:
         break
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
+        owner = folder.stat()
+        if os.geteuid() == 0 != owner.st_uid:  # whoever keeps the evidence must be able to read what root adds to it
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
     except OSError:
         os.close(descriptor)
         raise
