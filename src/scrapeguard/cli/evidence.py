@@ -19,6 +19,7 @@ from scrapeguard.evidence.log import EvidenceSettings
 from scrapeguard.exports.bundle import Extras, price
 from scrapeguard.exports.bundle import export as pack
 from scrapeguard.exports.keeping import Keeping
+from scrapeguard.exports.loss import catalogue as counted
 from scrapeguard.exports.words import lasting, many, moment, number, printable, size
 
 DIRECTORY = EvidenceSettings().directory
@@ -102,6 +103,7 @@ def show(incident: str, directory: Path, idle: int | None, as_json: bool) -> Non
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="The zip to write [incident-ID.zip].")
 @click.option("--config", "-c", type=click.Path(path_type=Path), help="The configuration, for [keeper].")
 @click.option("--licence-price", metavar="PRICE", help="What a licence for one object costs, such as '0.05 EUR'.")
+@click.option("--catalogue", metavar="N|SITEMAP", help="How many objects the site publishes, or a sitemap to count.")
 @click.option("--pdf", is_flag=True, help="Print the reports to PDF too (needs Chromium).")
 @directory_option
 @idle_option
@@ -111,6 +113,7 @@ def export(
     out: Path | None,
     config: Path | None,
     licence_price: str | None,
+    catalogue: str | None,
     pdf: bool,
     directory: Path,
     idle: int | None,
@@ -128,7 +131,7 @@ def export(
         about["incident"] = found.found.id
         loaded = configuration.load(config)
         keeping = Keeping(loaded.section("keeper", KeeperSettings), loaded.folder)
-        extras = Extras(*price(licence_price), pdf)
+        extras = Extras(*price(licence_price), pdf, counted(catalogue))
         bundle = pack(directory, found, out or Path(f"incident-{found.found.id}.zip"), minutes, keeping, extras)
     if as_json:
         fields = {"path": str(bundle.path), "sha256": bundle.digest, "size": bundle.size, "key": bundle.key}

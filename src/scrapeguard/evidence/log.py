@@ -42,6 +42,7 @@ class EvidenceSettings:
     max_segment_mb: int = 64
     idle_minutes: int = 30  # an incident ends when its actor did nothing odd for so long
     link_error_percent: int = 5  # addresses are taken for one actor when chance joins strangers at most so often
+    catalogue: int = 0  # pages and data objects that the site publishes, to tell which share was taken; 0 = not told
     retention_days: int = 180  # then a day's personal facts can be read by nobody any more; 0 = never
 
 
@@ -53,8 +54,7 @@ class EvidenceLog:
         self.retention_days = settings.retention_days
         self.dropped = 0  # records of this process that could not be written, ever
         self._settings = settings
-        self._largest = settings.max_segment_mb << 20
-        self._every_request = settings.record == "all"
+        self._largest, self._every_request = settings.max_segment_mb << 20, settings.record == "all"
         self._force = InForce()
         self._vault = None if self.directory is None else Vault(self.directory)
         self._hour: Hour | None = None

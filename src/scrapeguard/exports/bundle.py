@@ -28,9 +28,10 @@ from scrapeguard.exports.bag import measured, write
 from scrapeguard.exports.container import pack
 from scrapeguard.exports.excerpt import Excerpt, Named, whose
 from scrapeguard.exports.keeping import Keeping, prepare
-from scrapeguard.exports.loss import Loss
+from scrapeguard.exports.loss import Catalogue, Loss, configured
 from scrapeguard.exports.pdf import printed
 from scrapeguard.exports.readme import readme
+from scrapeguard.exports.references import MEANINGS, References
 from scrapeguard.exports.report import report
 from scrapeguard.exports.sources import LANGUAGES, Sources
 from scrapeguard.exports.story import Story
@@ -58,6 +59,7 @@ class Extras:
     price: Decimal | None = None  # of a licence for one object
     currency: str = ""
     pdf: bool = False
+    catalogue: Catalogue | None = None  # the settings' own, when it is not told
 
 
 def price(text: str | None) -> tuple[Decimal | None, str]:
@@ -120,18 +122,31 @@ class _Filling:
                 self.subjects.setdefault(entry.sub, set()).add(entry.win)
         loss.survey(self.directory)
         disclosed = whose(self.subjects)
-        excerpt = Excerpt(self.directory, disclosed, self.folder)
+        references = References(self.incident)
+        excerpt = Excerpt(self.directory, disclosed, self.folder, references)
         excerpt.write()
         settings = self._copy(excerpt.named)
+        loss.catalogue = self.extras.catalogue or configured(settings)
+        exhibits = excerpt.exhibits.close()
         times = {"idle_minutes": self.idle, "look_back_minutes": LOOK_BACK // MINUTE}
         write(data / "analysis/incident.json", canonical({**self.incident.told(), **times}).encode())
         write(data / "analysis/loss.json", canonical(loss.told()).encode())
-        write(data / "analysis/queries.txt", analysis.QUERIES.encode())
+        write(data / "analysis/references.json", canonical(references.told()).encode())
+        write(data / "analysis/queries.txt", (analysis.QUERIES + MEANINGS).encode())
         self._about(excerpt)
         notices = tuple((name, sha, _kept(self.directory / "notices" / sha)) for name, sha in excerpt.named.in_order())
         stamped = any((data / "log").rglob("*.tsr"))
         sources = Sources(
-            self.incident, story, notices, settings, str(self.signer.verifier), loss, excerpt.named.since, stamped
+            self.incident,
+            story,
+            notices,
+            settings,
+            str(self.signer.verifier),
+            loss,
+            excerpt.named.since,
+            stamped,
+            references,
+            exhibits,
         )
         for language in LANGUAGES:
             page = data / f"analysis/report.{language}.html"
@@ -141,7 +156,6 @@ class _Filling:
         self._trust()
         for name, text in statements.drafts(self.incident, str(self.signer.verifier)).items():
             write(data / "certificates" / name, text.encode())
-        excerpt.exhibits.close()
         write(data / "custody/case.jsonld", custody.graph(self.folder, found.id, now()).encode())
         self._close()
 

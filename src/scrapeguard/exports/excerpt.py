@@ -32,6 +32,7 @@ from scrapeguard.evidence.reading import Line, lines, parse
 from scrapeguard.evidence.tiles import WIDTH, Tiles
 from scrapeguard.evidence.tree import consistency_proof, inclusion_proof, peaks
 from scrapeguard.exports.exhibits import Exhibits
+from scrapeguard.exports.references import References
 from scrapeguard.exports.survey import Month, Survey, Whose
 
 ACTIVE = re.compile(rb'"active":\{|"k":"config\.activated"')
@@ -104,8 +105,8 @@ class Leaves:
 class Excerpt:
     """Writes the log's part of one bundle under `out`. Raises EvidenceError."""
 
-    def __init__(self, directory: Path, whose: Whose, out: Path) -> None:
-        self.directory, self.whose, self.out = directory, whose, out
+    def __init__(self, directory: Path, whose: Whose, out: Path, references: References) -> None:
+        self.directory, self.whose, self.out, self.references = directory, whose, out, references
         self.named = Named()
         self.origins: dict[str, str] = {}  # month -> checkpoint's text
         self.unopened = 0  # requests whose personal facts are gone
@@ -178,17 +179,20 @@ class Excerpt:
                 records.write(raw + b"\n")
                 index_of.write(f"{index} {writer}\n".encode())
                 if raw.startswith(REQUEST):
-                    found = self._opened(raw, self._sealed.under(writer, raw))
+                    found = self._opened(out.name, index, raw, self._sealed.under(writer, raw))
                     told.writelines(f"{index} {found[name]}\n".encode() for name in sorted(found))
                     self.exhibits.add(out.name, self.origins[out.name].split("\n")[0], index, raw, found)
                 else:
                     self.named.read(raw)
+                    self.references.other(out.name, index, raw)
 
-    def _opened(self, raw: bytes, sealed: bytes) -> dict[str, str]:
+    def _opened(self, month: str, index: int, raw: bytes, sealed: bytes) -> dict[str, str]:
         """The disclosures of a record, by group; nothing when they are gone, which is counted."""
         record = parse(raw)
         found = {} if record is None else self._openings.disclosures(record, raw, sealed)
         self.unopened += not found
+        if record is not None:
+            self.references.request(month, index, record, found)
         return found
 
     def _proofs(self, tiles: Tiles, out: Path, found: list[tuple[int, str]], stop: int) -> None:
@@ -198,6 +202,8 @@ class Excerpt:
         leaves = Leaves(tiles)
         for index, _ in found:
             self.named.read(leaves[index])
+            if not leaves[index].startswith(REQUEST):
+                self.references.other(out.name, index, leaves[index])
             steps = "".join(map(_base64, inclusion_proof(index, stop, tiles.node)))
             (out / f"proof/{index}.json").write_bytes(leaves[index])
             (out / f"proof/{index}.tlog-proof").write_text(f"c2sp.org/tlog-proof@v1\nindex {index}\n{steps}\n{note}")

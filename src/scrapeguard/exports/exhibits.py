@@ -12,6 +12,7 @@ import base64
 import csv
 import json
 import uuid
+from dataclasses import astuple, dataclass, fields
 from datetime import timedelta
 from hashlib import sha256
 from io import StringIO
@@ -22,7 +23,6 @@ from scrapeguard.exports.words import EPOCH
 
 FOLDER = "data/exhibits"
 SPACE = uuid.UUID("0a4f4f56-3f0b-5c0f-8a35-1f5d6a1c9b72")
-COLUMNS = ("file", "sha256", "leaf", "time", "client", "status", "reference", "body")
 ABOUT = """\
 Exhibits are whole exchanges of single visits, request and answer, as the guard saw them between server and site: names
 of headers in lower case, nothing of TLS, chunks or compression by a proxy in front. They are WARC 1.1 files.
@@ -43,12 +43,26 @@ that nothing else was asked. There are {count} in this bundle.
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """One of them, as the index has it."""
+
+    file: str
+    sha256: str
+    leaf: int
+    time: str
+    client: str
+    status: int
+    reference: str
+    body: str  # "whole", or what of it is not there
+
+
 class Exhibits:
     """Collects the exhibits of a bundle that is laid out in `out`."""
 
     def __init__(self, out: Path) -> None:
         self._folder = out / FOLDER
-        self._rows: list[tuple[object, ...]] = []
+        self._all: list[Exhibit] = []
 
     def add(self, month: str, origin: str, index: int, raw: bytes, told: dict[str, str]) -> None:
         """Write the exhibit of a record, given as its line and its disclosures by group; those without are passed."""
@@ -62,16 +76,18 @@ class Exhibits:
         (self._folder / name).write_bytes(data)
         what, kept = record["what"], "; ".join([*exchange["cut"], exchange["left_out"]]).strip("; ")
         whose = (date(record["t"]), client["address"], what["status"], what["ref"], kept or "whole")
-        self._rows.append((name, sha256(data).hexdigest(), index, *whose))
+        self._all.append(Exhibit(name, sha256(data).hexdigest(), index, *whose))
 
-    def close(self) -> int:
-        """Write the index and the README; answers how many exhibits there are."""
+    def close(self) -> tuple[Exhibit, ...]:
+        """Write the index and the README; answers the exhibits."""
         self._folder.mkdir(parents=True, exist_ok=True)
         text = StringIO()
-        csv.writer(text, lineterminator="\n").writerows([COLUMNS, *self._rows])
+        csv.writer(text, lineterminator="\n").writerows(
+            [[each.name for each in fields(Exhibit)], *map(astuple, self._all)]
+        )
         (self._folder / "index.csv").write_text(text.getvalue())
-        (self._folder / "README.txt").write_text(ABOUT.format(count=len(self._rows)))
-        return len(self._rows)
+        (self._folder / "README.txt").write_text(ABOUT.format(count=len(self._all)))
+        return tuple(self._all)
 
 
 def warc(record: dict[str, Any], client: dict[str, Any], exchange: dict[str, Any], place: str, line: str) -> bytes:
@@ -97,12 +113,12 @@ def warc(record: dict[str, Any], client: dict[str, Any], exchange: dict[str, Any
     return written
 
 
-def _written(kind: str, name: str, fields: list[tuple[str, str]], short: str, head: bytes, body: bytes) -> bytes:
+def _written(kind: str, name: str, described: list[tuple[str, str]], short: str, head: bytes, body: bytes) -> bytes:
     block = head + body
     lines = [
         ("WARC-Type", kind),
         ("WARC-Record-ID", name),
-        *fields,
+        *described,
         *([("WARC-Truncated", short)] if short else []),
         ("WARC-Block-Digest", f"sha256:{sha256(block).hexdigest()}"),
         ("WARC-Payload-Digest", f"sha256:{sha256(body).hexdigest()}"),

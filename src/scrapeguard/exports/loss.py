@@ -5,14 +5,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
+from scrapeguard.errors import InputError
 from scrapeguard.evidence.canonical import Json
 from scrapeguard.evidence.entry import REQUEST
 from scrapeguard.evidence.incident import Incident
 from scrapeguard.evidence.reading import lines, parse, segments
 
 PERIODS = ("before", "during", "after")
+LOCATION = re.compile(rb"<(?:\w+:)?loc[\s>]")
 EXPENSE = b'{"k":"expense"'
 # In a canonical line a quote inside a string is always escaped, so these are the fields that they seem to be.
 WORK = re.compile(rb'"t":(\d+),"v":1,"what":\{"bytes":(\d+),.*?,"micros":(\d+),"notices":"')
@@ -24,8 +28,40 @@ ASSUMPTIONS = (
     "bytes are those of bodies handed over, without headers, TLS and retransmissions",
     "a share says what part this actor was; it does not say that the rest would have been faster or cheaper without it",
     "a licence's price is counted for each different object taken, as if each had been bought once",
+    "each object taken is counted as one of the catalogue, also one that is a list, a search or another view of it",
     "expenses are what the operator entered; nothing here checks a bill",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """How many objects the site publishes, and who says so."""
+
+    objects: int
+    source: str  # "option", "sitemap <SHA-256>" or "settings"
+
+
+def catalogue(text: str | None) -> Catalogue | None:
+    """From a number, or the path of a sitemap file, whose <loc> elements are counted. Raises InputError."""
+    if not text:
+        return None
+    if text.isdigit():
+        return Catalogue(int(text), "option") if int(text) else None
+    try:
+        data = Path(text).read_bytes()
+    except OSError as error:
+        raise InputError(f"{text!r} is no number, and no file to read.", "Give how many, or a sitemap.") from error
+    listed = len(LOCATION.findall(data))
+    if not listed or b"<sitemapindex" in data:
+        raise InputError(f"{text} lists no page.", "Give a sitemap with <url><loc> elements, not an index of sitemaps.")
+    return Catalogue(listed, f"sitemap {sha256(data).hexdigest()}")
+
+
+def configured(settings: Mapping[str, Any]) -> Catalogue | None:
+    """As the settings in force said; None when they did not."""
+    own = settings.get("evidence")
+    objects = own.get("catalogue") if isinstance(own, dict) else None
+    return Catalogue(objects, "settings") if type(objects) is int and objects else None
 
 
 @dataclass(slots=True)
@@ -49,7 +85,7 @@ class Loss:
     currency: str = ""
     loads: dict[str, Load] = field(default_factory=lambda: {period: Load() for period in PERIODS})
     expenses: list[Mapping[str, Json]] = field(default_factory=list)
-    imported: bool = False
+    catalogue: Catalogue | None = None
 
     def survey(self, directory: Path) -> None:
         """Read the log once; public parts only."""
@@ -78,6 +114,12 @@ class Loss:
         return 1000 * int(getattr(self.incident, what)) // whole if whole else 0
 
     @property
+    def taken(self) -> int | None:
+        """The part of the catalogue that was taken, in thousandths; None when its size is not known."""
+        known = self.catalogue
+        return None if known is None else 1000 * len(self.incident.taken.objects) // known.objects
+
+    @property
     def licence(self) -> Decimal | None:
         return None if self.price is None else self.price * len(self.incident.taken.objects)
 
@@ -96,9 +138,11 @@ class Loss:
 
     def told(self) -> dict[str, Json]:
         """As JSON: integers and strings."""
-        incident = self.incident
+        incident, known = self.incident, self.catalogue
         return {
             "assumptions": list(ASSUMPTIONS),
+            "catalogue": None if known is None else {"objects": known.objects, "source": known.source},
+            "catalogue_taken_per_mille": self.taken,
             "expenses": {currency: str(amount) for currency, amount in sorted(self.spent.items())},
             "expenses_listed": [json.loads(json.dumps(each)) for each in self.expenses],
             "incident": {"bytes": incident.bytes, "micros": incident.micros, "requests": incident.requests},

@@ -7,7 +7,9 @@ from typing import Any
 
 from scrapeguard.evidence.incident import Incident
 from scrapeguard.exports import chinese, english
+from scrapeguard.exports.exhibits import Exhibit
 from scrapeguard.exports.loss import Loss
+from scrapeguard.exports.references import References
 from scrapeguard.exports.story import Story
 from scrapeguard.exports.words import shown
 
@@ -27,6 +29,8 @@ class Sources:
     loss: Loss
     since: Mapping[tuple[str, str], int]  # (notice, digest) -> first in force, us since 1970
     stamped: bool  # by somebody else
+    references: References
+    exhibits: tuple[Exhibit, ...]
 
     @property
     def actor(self) -> str:
