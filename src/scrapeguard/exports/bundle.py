@@ -113,51 +113,44 @@ class _Filling:
     subjects: dict[str, set[str]] = field(default_factory=dict)  # pseudonym -> hours
 
     def fill(self) -> None:
-        found, data = self.incident.found, self.folder / "data"
+        data = self.folder / "data"
         story, loss = Story(self.incident.first, self.incident.last), self._loss()
         with analysis.Table(data / "analysis/requests.csv") as table:
-            for entry in members(self.directory, found):
+            for entry in members(self.directory, self.incident.found):
                 story.add(entry)
                 table.add(entry)
                 self.subjects.setdefault(entry.sub, set()).add(entry.win)
         loss.survey(self.directory)
-        disclosed = whose(self.subjects)
         references = References(self.incident)
-        excerpt = Excerpt(self.directory, disclosed, self.folder, references)
+        excerpt = Excerpt(self.directory, whose(self.subjects), self.folder, references)
         excerpt.write()
+        self._about(excerpt)
         settings = self._copy(excerpt.named)
         loss.catalogue = self.extras.catalogue or configured(settings)
         exhibits = excerpt.exhibits.close()
-        times = {"idle_minutes": self.idle, "look_back_minutes": LOOK_BACK // MINUTE}
-        write(data / "analysis/incident.json", canonical({**self.incident.told(), **times}).encode())
-        write(data / "analysis/loss.json", canonical(loss.told()).encode())
-        write(data / "analysis/references.json", canonical(references.told()).encode())
-        write(data / "analysis/queries.txt", (analysis.QUERIES + MEANINGS).encode())
-        self._about(excerpt)
         notices = tuple((name, sha, _kept(self.directory / "notices" / sha)) for name, sha in excerpt.named.in_order())
-        stamped = any((data / "log").rglob("*.tsr"))
-        sources = Sources(
-            self.incident,
-            story,
-            notices,
-            settings,
-            str(self.signer.verifier),
-            loss,
-            excerpt.named.since,
-            stamped,
-            references,
-            exhibits,
-        )
+        key, stamped = str(self.signer.verifier), any((data / "log").rglob("*.tsr"))
+        since = excerpt.named.since
+        self._analyse(Sources(self.incident, story, notices, settings, key, loss, since, stamped, references, exhibits))
+        self._trust()
+        for name, text in statements.drafts(self.incident, key).items():
+            write(data / "certificates" / name, text.encode())
+        write(data / "custody/case.jsonld", custody.graph(self.folder, self.incident.found.id, now()).encode())
+        self._close()
+
+    def _analyse(self, sources: Sources) -> None:
+        """The figures for machines, how they were counted, and the reports."""
+        folder = self.folder / "data/analysis"
+        times = {"idle_minutes": self.idle, "look_back_minutes": LOOK_BACK // MINUTE}
+        write(folder / "incident.json", canonical({**self.incident.told(), **times}).encode())
+        write(folder / "loss.json", canonical(sources.loss.told()).encode())
+        write(folder / "references.json", canonical(sources.references.told()).encode())
+        write(folder / "queries.txt", (analysis.QUERIES + MEANINGS).encode())
         for language in LANGUAGES:
-            page = data / f"analysis/report.{language}.html"
+            page = folder / f"report.{language}.html"
             write(page, report(sources, language).encode())
             if self.extras.pdf:
                 printed(page, page.with_suffix(".pdf"))
-        self._trust()
-        for name, text in statements.drafts(self.incident, str(self.signer.verifier)).items():
-            write(data / "certificates" / name, text.encode())
-        write(data / "custody/case.jsonld", custody.graph(self.folder, found.id, now()).encode())
-        self._close()
 
     def _close(self) -> None:
         """What stands around the payload, and the manifests."""

@@ -82,9 +82,8 @@ class Exhibits:
         """Write the index and the README; answers the exhibits."""
         self._folder.mkdir(parents=True, exist_ok=True)
         text = StringIO()
-        csv.writer(text, lineterminator="\n").writerows(
-            [[each.name for each in fields(Exhibit)], *map(astuple, self._all)]
-        )
+        names = [each.name for each in fields(Exhibit)]
+        csv.writer(text, lineterminator="\n").writerows([names, *map(astuple, self._all)])
         (self._folder / "index.csv").write_text(text.getvalue())
         (self._folder / "README.txt").write_text(ABOUT.format(count=len(self._all)))
         return tuple(self._all)

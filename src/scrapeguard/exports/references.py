@@ -13,12 +13,12 @@ from scrapeguard.evidence.reading import parse
 
 LISTED = 50
 MEANINGS = """\
-references.json says for each name below how many disclosed records show it, the first and the last of them, and the first
-50, each as month/leaf. Requests are those of the incident: "t" from "first" to "last" of incident.json.
-requests: all. robots: "resource" is notice, "path" of the disclosure "request" is /robots.txt. forbidden: "forbidden" is
-true, and it was served. trapped: "trapped". signals: "signals" is not empty. measures: "rung" is not allow, "cause" is not
-standing. refused: "rung" is not allow. returned: after the first of measures, by "t". taken: as above. captured: "sd" has
-exchange. record.KIND: records that are no requests, by their "k", in the stretch of the log that is disclosed.
+references.json says for each name below how many disclosed records show it, the first 50 of them and the last, each as
+month/leaf. Requests are those of the incident: "t" from "first" to "last" of incident.json.
+requests: all. robots: "resource" is notice, "path" of the disclosure "request" is /robots.txt. forbidden: "forbidden"
+is true, and it was served. trapped: "trapped". signals: "signals" is not empty. measures: "rung" is not allow, "cause"
+is not standing. refused: "rung" is not allow. returned: after the first of measures, by "t". taken: as above.
+captured: "sd" has exchange. record.KIND: records that are no requests, by their "k", in the stretch disclosed.
 """
 
 
