@@ -47,6 +47,7 @@ IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "compile", "__import__
 STANDALONE = ("verify",)  # of evidence/: strangers audit it, so nothing else of ours is in it
 LATE_IMPORTS = {  # imports inside a function, each with its reason in the code
     ("cli/proxy.py", "scrapeguard.doors.proxy"),
+    ("cli/serving.py", "scrapeguard.cli.bounded.Bounded"),
     ("__init__.py", "scrapeguard.guard.ScrapeGuard"),
     ("facts/crawlers.py", "scrapeguard.facts.dns.Resolver"),
     ("facts/crawlers.py", "scrapeguard.facts.signatures.Signatures"),
@@ -62,6 +63,7 @@ BASES = {
     "NamedTuple",
     "Protocol",
     "asyncio.Protocol",
+    "HttpToolsProtocol",  # uvicorn's, which has no other way to be given bounds
 }
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base", "core"}
 MODULE_LINES, FUNCTION_LINES = 250, 40

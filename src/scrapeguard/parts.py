@@ -24,7 +24,7 @@ from scrapeguard.notices import configured as notices_of
 from scrapeguard.policy import Lists, Policy
 from scrapeguard.responses import Responses, ResponseSettings
 from scrapeguard.responses.pit import TarpitSettings
-from scrapeguard.sidecar import ProxySettings
+from scrapeguard.sidecar import ProxySettings, ServerSettings
 from scrapeguard.signals import DETECTORS, Panel
 from scrapeguard.stores import StoreSettings, check, open_store
 
@@ -137,7 +137,8 @@ def _assemble(config: Config, old: Parts | None) -> Parts:
     lists = Lists(Networks(listed.deny, "lists.deny"), Networks(listed.allow, "lists.allow"))
     storing, recording = config.section("store", StoreSettings), config.section("evidence", EvidenceSettings)
     keeper = config.section("keeper", KeeperSettings)
-    config.section("proxy", ProxySettings)  # valid behind every door; the sidecar finds it in the configuration
+    config.section("server", ServerSettings)  # valid behind every door; our servers find them in the configuration
+    config.section("proxy", ProxySettings)
     selftest = config.section("selftest", SelfTestSettings)
     capturing = config.section("capture", CaptureSettings)
     config.finish()

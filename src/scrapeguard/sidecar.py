@@ -1,9 +1,26 @@
-"""[proxy]: the sidecar's settings, apart from the sidecar itself, so that every door can read one and the same file."""
+"""[server] and [proxy]: settings of our own servers, apart from them, so that every door can read the same file."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 SCHEMES = ("http://", "https://", "unix:")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """[server]: what `scrapeguard proxy` and `scrapeguard auth` put up with."""
+
+    head_seconds: float = 15.0  # until the head of a request is complete
+    head_bytes: int = 65_536
+    headers: int = 128  # lines of it
+    target_bytes: int = 16_384
+    body_seconds: float = 60.0  # between two parts of a body
+    connections: int = 0  # of each worker at a time; 0 = as many as the system allows
+
+    def __post_init__(self) -> None:
+        for name in ("head_seconds", "body_seconds", "head_bytes", "headers", "target_bytes"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be more than 0.")
 
 
 @dataclass(frozen=True, slots=True)

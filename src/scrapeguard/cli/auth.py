@@ -1,24 +1,19 @@
 """`auth`: the guard as a decision service, which a proxy asks before it passes a request on."""
 
 import functools
-import logging
 import socket
-from collections.abc import Awaitable, Callable
 
 import click
-import uvicorn
-from uvicorn.supervisors import Multiprocess
 
 from scrapeguard import config as configuration
 from scrapeguard import parts
-from scrapeguard.cli import listening
+from scrapeguard.cli import listening, serving
 from scrapeguard.doors import fastcgi as fastcgi_door
+from scrapeguard.doors.drain import Drain
 from scrapeguard.doors.forward_auth import ForwardAuth, demand_proxies
-from scrapeguard.errors import ConfigError
 
-App = Callable[..., Awaitable[None]]
-KEEP_ALIVE = 65  # seconds; longer than the minute for which most proxies keep a connection
 END = 10  # seconds for what is under way at SIGTERM: no answer takes as long
+DRAIN = 1.0  # and before that, so long proxies are asked to connect anew
 
 
 @click.command()
@@ -40,35 +35,23 @@ def auth(listen: str, fastcgi: str | None, report_socket: str | None, workers: i
     config = configuration.load(file)
     parts.examine(config)
     demand_proxies(config)
-    if report_socket and workers > 1:
-        said = f"Reports for {workers} workers would reach the wrong one."
-        raise ConfigError(said, "Use --report-socket with one worker.")
     bound = listening.bind(listen)
     reporting = listening.bind_datagrams(report_socket) if report_socket else None
     also = listening.bind(fastcgi) if fastcgi else None
     click.echo(f"Answering at {listening.name(bound)}{f', and in FastCGI at {fastcgi}' if fastcgi else ''}.")
-    listening.note_workers(config, workers)
-    server = uvicorn.Config(
-        functools.partial(application, file, also, reporting),
-        factory=True,
-        ws="none",
-        lifespan="on",
-        workers=workers,
-        proxy_headers=False,
-        server_header=False,
-        access_log=False,
-        log_config=None,
-        timeout_keep_alive=KEEP_ALIVE,
-        timeout_graceful_shutdown=END,
-    )
-    if workers > 1:
-        Multiprocess(server, [bound]).run()
-    else:
-        uvicorn.Server(server).run([bound])
+    serving.note_workers(config, workers)
+    served = functools.partial(application, file, also, reporting, workers > 1)
+    serving.run(served, bound, lambda app: serving.configured(app, config, workers, END, ws="none"))
 
 
-def application(file: str | None, also: socket.socket | None, reporting: socket.socket | None) -> App:
+def application(
+    file: str | None,
+    also: socket.socket | None,
+    reporting: socket.socket | None,
+    shared: bool,
+    stop: serving.Stop | None,
+) -> serving.App:
     """What one worker serves."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
-    app = ForwardAuth(file, reporting)
-    return app if also is None else fastcgi_door.beside(app, also)
+    serving.begin()
+    app = ForwardAuth(file, reporting, shared)
+    return Drain(app if also is None else fastcgi_door.beside(app, also), lambda: DRAIN, stop)

@@ -3,11 +3,7 @@
 import socket
 from pathlib import Path
 
-import click
-
-from scrapeguard.config import Config
 from scrapeguard.errors import ConfigError
-from scrapeguard.stores import StoreSettings
 
 HINT = 'Write it like "127.0.0.1:8000", "[::1]:8000", ":8000" or "unix:/run/scrapeguard.sock".'
 
@@ -56,15 +52,3 @@ def name(bound: socket.socket, secure: bool = False) -> str:
         return f"unix:{bound.getsockname()}"
     host, port = bound.getsockname()[:2]
     return f"{'https' if secure else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
-
-
-def note_workers(config: Config, workers: int) -> None:
-    """Say, where it is so, that the workers do not share their counts."""
-    store = config.known()["store"]
-    assert isinstance(store, StoreSettings)
-    if workers > 1 and store.url.startswith("memory:"):
-        click.echo(
-            f"Note: store.url is memory://, so each of the {workers} workers counts on its own, and a visitor can do "
-            f"{workers} times as much. Set store.url to a redis:// URL for one count.",
-            err=True,
-        )

@@ -5,7 +5,8 @@ the status and the bytes of the body, which may be "-":
 
     sg=7K3F-9Q2M-T0XD 200 5120
 
-Until its report comes, a request waits here to be recorded; for two minutes, and not too many of them.
+Until its report comes, a request waits here to be recorded; for two minutes, and not too many of them. Of several
+workers any may hear a report: one that does not wait for it tells the others, once.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from scrapeguard.doors.siblings import Siblings
 from scrapeguard.guard import Decision
 from scrapeguard.model import Outcome
 
@@ -40,14 +42,20 @@ class Waiting:
 class Reports:
     """Hears reports at a bound socket, once it is opened, and has each request concluded once."""
 
-    def __init__(self, bound: socket.socket, conclude: Conclude) -> None:
+    def __init__(self, bound: socket.socket, conclude: Conclude, shared: bool = False) -> None:
         self._bound = bound
         self._conclude = conclude
+        self._shared = shared  # with other workers
+        self._siblings: Siblings | None = None
         self._waiting: dict[str, Waiting] = {}
 
     def open(self) -> None:
+        loop = asyncio.get_running_loop()
         self._bound.setblocking(False)
-        asyncio.get_running_loop().add_reader(self._bound, self._hear)
+        loop.add_reader(self._bound, self._hear, self._bound)
+        if self._shared:
+            self._siblings = Siblings(self._bound)
+            loop.add_reader(self._siblings.bound, self._hear, self._siblings.bound)
 
     def wait(self, decision: Decision, began: int) -> None:
         """Conclude a request as soon as its report is there."""
@@ -58,16 +66,20 @@ class Reports:
         timer = asyncio.get_running_loop().call_later(PATIENCE, self._settle, reference, UNSEEN)
         self._waiting[reference] = Waiting(decision, began, timer)
 
-    def _hear(self) -> None:
+    def _hear(self, bound: socket.socket) -> None:
         """What has come, but not more of it than leaves time for visitors."""
         with suppress(BlockingIOError):
             for _ in range(BATCH):
-                self._take(self._bound.recv(LONGEST)[-256:])
+                self._take(bound.recv(LONGEST)[-256:], bound is self._bound)
 
-    def _take(self, data: bytes) -> None:
+    def _take(self, data: bytes, first: bool) -> None:
         report = LINE.search(data)
-        waiting = self._waiting.get(report[1].decode()) if report else None
-        if report is None or waiting is None:
+        if report is None:
+            return
+        waiting = self._waiting.get(report[1].decode())
+        if waiting is None:
+            if first and self._siblings is not None:
+                self._siblings.tell(report[0])
             return
         size = 0 if report[3] == b"-" or waiting.decision.facts.method == "HEAD" else int(report[3])
         micros = (time.perf_counter_ns() - waiting.began) // 1000
@@ -77,8 +89,12 @@ class Reports:
         """Conclude what waits, and hear no more."""
         for reference in list(self._waiting):
             self._settle(reference, UNSEEN)
-        asyncio.get_running_loop().remove_reader(self._bound)
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._bound)
         self._bound.close()
+        if self._siblings is not None:
+            loop.remove_reader(self._siblings.bound)
+            self._siblings.close()
 
     def _settle(self, reference: str, outcome: Outcome) -> None:
         waiting = self._waiting.pop(reference)

@@ -12,8 +12,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from scrapeguard import config as configuration
 from scrapeguard.config import Config
+from scrapeguard.doors.drain import Drain
 from scrapeguard.doors.proxy import failure, health
-from scrapeguard.doors.proxy.drain import Drain
 from scrapeguard.doors.proxy.exchange import Exchange
 from scrapeguard.doors.proxy.fleet import Fleet
 from scrapeguard.doors.proxy.message import Malformed, outgoing

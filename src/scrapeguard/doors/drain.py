@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LAST = 0.3  # seconds for the requests of those who have just come
 
-log = logging.getLogger("scrapeguard.proxy")
+log = logging.getLogger("scrapeguard.drain")
 
 
 class Drain:

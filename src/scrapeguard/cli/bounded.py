@@ -1,0 +1,155 @@
+"""HTTP/1.1 as uvicorn speaks it, with bounds that it has not: how long a head and a part of a body may take, how large
+a head may be. Whoever sends a byte a second to many connections keeps none of them.
+
+A head that is too large gets 431, a target that is too long 414, one that does not come in time 408; a body that stops
+coming ends the connection. Nothing of such a request reaches the app.
+"""
+
+import asyncio
+from typing import Any
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from scrapeguard.sidecar import ServerSettings
+
+LINGER = 1.0  # seconds in which what still comes is thrown away: to close at once would take the answer back
+LAST = 0.3  # seconds for the request of somebody who has just connected, when the server ends
+
+
+NOTHING, HEAD, BODY, WASTE = range(4)  # what is coming; numbers, as they are looked at four times a request
+
+
+class Refused(Exception):
+    """Ends the parsing of a request."""
+
+
+class Bounded(HttpToolsProtocol):
+    """One connection. In nearly every request head and end come at once, so that no timer is set for it."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        bounds: ServerSettings,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._bounds = bounds
+        self._part = NOTHING
+        self._asked = False  # whether there was a request on this connection
+        self._size = 0  # bytes that have come since the last request was complete: the head has no more
+        self._heard = 0.0  # when the last part of a body came
+        self._timer: asyncio.TimerHandle | None = None
+        self._answer = (400, "")
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._arm(self._bounds.head_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._disarm()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        before = self._part
+        if before == WASTE:
+            return
+        self._size += len(data)
+        super().data_received(data)
+        now = self._part
+        if now == NOTHING:
+            if self._timer is not None:
+                if self._asked:
+                    self._disarm()
+            elif self.cycle.response_complete:  # line ends that begin nothing
+                self._arm(self._bounds.head_seconds)
+        elif now == HEAD:
+            if self._size > self._bounds.head_bytes:
+                self._refuse(*self._too_large())
+            elif self._timer is None or before == BODY:
+                self._arm(self._bounds.head_seconds)
+        elif now == BODY:
+            self._heard = self.loop.time()
+            if before != BODY:
+                self._arm(self._bounds.body_seconds)
+
+    def handle_websocket_upgrade(self) -> None:
+        self._disarm()
+        self._part = WASTE  # of which nothing comes here
+        super().handle_websocket_upgrade()
+
+    def on_message_begin(self) -> None:
+        self._part = HEAD
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        many = len(self.headers) > self._bounds.headers or len(self.url) > self._bounds.target_bytes
+        if many or (self._size > self._bounds.head_bytes and self._exact() > self._bounds.head_bytes):
+            self._answer = self._too_large()
+            raise Refused
+        self._part, self._asked = BODY, True
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._part = NOTHING
+        self._size = 0
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """What uvicorn calls when parsing fails."""
+        status, sentence = self._answer
+        self._refuse(status, sentence or msg)
+
+    def shutdown(self) -> None:
+        if not self._asked and self._part is not WASTE:
+            self.loop.call_later(LAST, super().shutdown)
+        else:
+            super().shutdown()
+
+    def _exact(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def _too_large(self) -> tuple[int, str]:
+        if len(self.url) > self._bounds.target_bytes:
+            return 414, f"The target of a request may have {self._bounds.target_bytes} bytes."
+        return 431, f"The head of a request may have {self._bounds.headers} lines and {self._bounds.head_bytes} bytes."
+
+    def _arm(self, seconds: float) -> None:
+        self._disarm()
+        self._timer = self.loop.call_later(seconds, self._late)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _late(self) -> None:
+        self._timer = None
+        if self._part is HEAD:
+            self._refuse(408, "The request did not come in time.")
+        elif self._part is BODY:
+            left = self._heard + self._bounds.body_seconds - self.loop.time()
+            if left > 0 or self.flow.read_paused:  # then it is us who do not take more
+                self._arm(max(left, 0.1))
+            else:
+                self.transport.abort()
+        else:
+            self.transport.close()
+
+    def _refuse(self, status: int, sentence: str) -> None:
+        """Answer in place of the app, and close."""
+        self._disarm()
+        self._part = WASTE
+        if self.cycle is not None and not self.cycle.response_complete:  # it would come amid the answer before
+            self.transport.abort()
+            return
+        body = f"{sentence}\n".encode()
+        head = b"content-type: text/plain; charset=utf-8\r\ncache-control: no-store\r\nconnection: close\r\n"
+        self.transport.write(b"%bcontent-length: %d\r\n%b\r\n%b" % (STATUS_LINE[status], len(body), head, body))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(LINGER, self.transport.close)
