@@ -99,7 +99,7 @@ def running(command: list[str], folder: Path, port: int, **environment: str) -> 
 
 
 @contextmanager
-def auth(folder: Path, config: str, reports: Path | None = None) -> Iterator[Served]:
+def auth(folder: Path, config: str, reports: Path | None = None, workers: int = 1) -> Iterator[Served]:
     """`scrapeguard auth` with a configuration; its evidence is in the folder."""
     folder.mkdir(exist_ok=True)
     tail = '\n[evidence]\ndirectory = "evidence"\n[keeper]\nrun = false\n'
@@ -109,7 +109,7 @@ def auth(folder: Path, config: str, reports: Path | None = None) -> Iterator[Ser
     command = [PROGRAM, "auth", "--listen", f"127.0.0.1:{port}", "--fastcgi", f"127.0.0.1:{fastcgi}"]
     if reports:
         command += ["--report-socket", str(reports)]
-    with running([*command, "--config", "guard.toml"], folder, port) as served:
+    with running([*command, "--workers", str(workers), "--config", "guard.toml"], folder, port) as served:
         yield served
 
 

@@ -137,12 +137,12 @@ def upstream() -> Iterator[Upstream]:
 
 
 @contextmanager
-def sidecar(folder: Path, *upstreams: str, config: str = QUICK, options: tuple[str, ...] = ()) -> Iterator[Served]:
+def sidecar(
+    folder: Path, *upstreams: str, config: str = QUICK, options: tuple[str, ...] = (), keeper: bool = False
+) -> Iterator[Served]:
     """`scrapeguard proxy` before these upstreams; its evidence goes to `folder`/evidence."""
     folder.mkdir(exist_ok=True)
-    (folder / "guard.toml").write_text(
-        config + '\n[evidence]\ndirectory = "evidence"\n[keeper]\nrun = false\n', "utf-8"
-    )
+    (folder / "guard.toml").write_text(config + (TAIL.partition("[keeper]")[0] if keeper else TAIL), "utf-8")
     port = free_port()
     command = [PROGRAM, "proxy", "--listen", f"127.0.0.1:{port}", "--config", str(folder / "guard.toml"), *options]
     for url in upstreams:

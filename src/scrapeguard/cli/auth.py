@@ -41,7 +41,7 @@ def auth(listen: str, fastcgi: str | None, report_socket: str | None, workers: i
     click.echo(f"Answering at {listening.name(bound)}{f', and in FastCGI at {fastcgi}' if fastcgi else ''}.")
     serving.note_workers(config, workers)
     served = functools.partial(application, file, also, reporting, workers > 1)
-    serving.run(served, bound, lambda app: serving.configured(app, config, workers, END, ws="none"))
+    serving.run(served, bound, serving.Manner(serving.bounds(config), END, websockets=False), workers)
 
 
 def application(
@@ -49,9 +49,8 @@ def application(
     also: socket.socket | None,
     reporting: socket.socket | None,
     shared: bool,
-    stop: serving.Stop | None,
+    stop: serving.Stop,
 ) -> serving.App:
     """What one worker serves."""
-    serving.begin()
     app = ForwardAuth(file, reporting, shared)
     return Drain(app if also is None else fastcgi_door.beside(app, also), lambda: DRAIN, stop)

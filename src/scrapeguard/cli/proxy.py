@@ -41,17 +41,13 @@ def proxy(
     where = listening.name(bound, bool(tls_cert))
     click.echo(f"Listening at {where}, in front of {', '.join(settings.upstreams)}.")
     serving.note_workers(config, workers)
-    more = {"ssl_certfile": tls_cert, "ssl_keyfile": tls_key, "date_header": False}
-    serving.run(
-        functools.partial(application, file, upstreams),
-        bound,
-        lambda app: serving.configured(app, config, workers, int(settings.end_seconds), **more),
-    )
+    end = int(settings.end_seconds)
+    manner = serving.Manner(serving.bounds(config), end, date_header=False, tls_cert=tls_cert, tls_key=tls_key)
+    serving.run(functools.partial(application, file, upstreams), bound, manner, workers)
 
 
-def application(file: str | None, upstreams: tuple[str, ...], stop: serving.Stop | None) -> serving.App:
+def application(file: str | None, upstreams: tuple[str, ...], stop: serving.Stop) -> serving.App:
     """What one worker serves."""
-    serving.begin()
     served: serving.App = door().served(file, upstreams, stop)
     return served
 

@@ -6,14 +6,15 @@ import importlib.util
 import logging
 import socket
 import ssl
-import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
 
 import click
 import uvicorn
-from uvicorn.supervisors import Multiprocess
 
+from scrapeguard.cli.workers import Workers
 from scrapeguard.config import Config
 from scrapeguard.sidecar import ServerSettings
 from scrapeguard.stores import StoreSettings
@@ -21,31 +22,45 @@ from scrapeguard.stores import StoreSettings
 App = Callable[..., Awaitable[None]]
 Stop = Callable[[], None]
 
+LOG = "%(levelname)s %(name)s %(message)s"
+FOREVER = 10**9  # seconds
 KEEP_ALIVE = 65  # seconds; longer than the minute for which most proxies keep a connection
 
 
-def configured(
-    app: Callable[[], App], config: Config, workers: int, end_seconds: int, **more: str | bool | None
-) -> uvicorn.Config:
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a server runs; each worker gets a copy."""
+
+    bounds: ServerSettings
+    end_seconds: int  # for what is under way at the end
+    websockets: bool = True
+    date_header: bool = True
+    tls_cert: str | None = None
+    tls_key: str | None = None
+
+
+def configured(app: Callable[[], App], manner: Manner, begun: Callable[[], Awaitable[None]]) -> uvicorn.Config:
     """uvicorn as we want it: it trusts no forwarding header, logs nothing of its own, and has our bounds."""
-    bounds = config.known()["server"]
-    assert isinstance(bounds, ServerSettings)
     return uvicorn.Config(
         app,
         factory=True,
         interface="asgi3",
-        http=_protocol(bounds),  # type: ignore[arg-type]  # whatever makes protocols will do
-        h11_max_incomplete_event_size=bounds.head_bytes,
-        limit_concurrency=bounds.connections or None,
+        http=_protocol(manner.bounds),  # type: ignore[arg-type]  # whatever makes protocols will do
+        ws="auto" if manner.websockets else "none",
+        h11_max_incomplete_event_size=manner.bounds.head_bytes,
+        limit_concurrency=manner.bounds.connections or None,
         lifespan="on",
-        workers=workers,
         proxy_headers=False,
         server_header=False,
+        date_header=manner.date_header,
         access_log=False,
         log_config=None,
         timeout_keep_alive=KEEP_ALIVE,
-        timeout_graceful_shutdown=end_seconds,
-        **more,  # type: ignore[arg-type]
+        timeout_graceful_shutdown=manner.end_seconds,
+        callback_notify=begun,
+        timeout_notify=FOREVER,
+        ssl_certfile=manner.tls_cert,
+        ssl_keyfile=manner.tls_key,
     )
 
 
@@ -59,27 +74,26 @@ def _protocol(bounds: ServerSettings) -> object:
     return functools.partial(Bounded, bounds=bounds)
 
 
-def run(
-    application: Callable[[Stop | None], App],
-    bound: socket.socket,
-    config: Callable[[Callable[[], App]], uvicorn.Config],
-) -> None:
-    """Serve at a bound socket until told to end. `application` gets what stops the listening, where that is needed."""
-    made = config(functools.partial(application, None))
-    if made.workers > 1:
-        supervisor = Multiprocess(made, [bound])
-        threading.Thread(target=_leave, args=(supervisor, bound), daemon=True).start()
-        supervisor.run()
-        return
-    server = uvicorn.Server(made)
-    made.app = lambda: application(lambda: stop(server, bound))
+def run(application: Callable[[Stop], App], bound: socket.socket, manner: Manner, workers: int) -> None:
+    """Serve at a bound socket until told to end. `application` gets what stops the listening."""
+    work = functools.partial(_work, application, manner)
+    if workers == 1:
+        work(bound, None)
+    else:
+        logging.basicConfig(level=logging.INFO, format=LOG)
+        Workers(work, bound, workers).run()
+
+
+def _work(application: Callable[[Stop], App], manner: Manner, bound: socket.socket, tell: Connection | None) -> None:
+    """What one process does. It tells once when it has begun."""
+
+    async def begun() -> None:
+        if tell is not None:
+            tell.send(True)
+
+    logging.basicConfig(level=logging.INFO, format=LOG)
+    server = uvicorn.Server(configured(lambda: application(lambda: stop(server, bound)), manner, begun))
     server.run([bound])
-
-
-def _leave(supervisor: Multiprocess, bound: socket.socket) -> None:
-    """At the end, only the workers shall listen: what came to us, nobody would answer."""
-    supervisor.should_exit.wait()
-    bound.close()
 
 
 def stop(server: uvicorn.Server, bound: socket.socket) -> None:
@@ -111,9 +125,11 @@ async def _taken(
         await loop.connect_accepted_socket(protocol, line, ssl=tls)
 
 
-def begin() -> None:
-    """What each process does first."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+def bounds(config: Config) -> ServerSettings:
+    """[server] of an examined configuration."""
+    found = config.known()["server"]
+    assert isinstance(found, ServerSettings)
+    return found
 
 
 def note_workers(config: Config, workers: int) -> None:

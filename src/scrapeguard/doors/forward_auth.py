@@ -44,11 +44,16 @@ Pairs = list[tuple[bytes, bytes]]
 
 
 class ForwardAuth:
-    """The decision service as an ASGI app; with a bound datagram socket, it hears reports. Raises ConfigError."""
+    """The decision service as an ASGI app. Raises ConfigError.
 
-    def __init__(self, config: configuration.Source = None, reporting: socket.socket | None = None) -> None:
+    With a bound datagram socket it hears reports there; `shared` = other workers do so too.
+    """
+
+    def __init__(
+        self, config: configuration.Source = None, reporting: socket.socket | None = None, shared: bool = False
+    ) -> None:
         self.guard = ScrapeGuard(self._nothing, config, holds=False)
-        self._reports = None if reporting is None else Reports(reporting, self.guard.conclude)
+        self._reports = None if reporting is None else Reports(reporting, self.guard.conclude, shared)
         demand_proxies(self.guard.parts.config)
         self._complaints: set[str] = set()
 
