@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,8 +17,8 @@ from scrapeguard import parts as building
 from scrapeguard import selftest
 from scrapeguard.errors import ScrapeGuardError, StoreUnavailable
 from scrapeguard.evidence.duty import Duty
-from scrapeguard.model import Doubt, Facts, Mode, Outcome, Rung, Store, Tally, Verdict
-from scrapeguard.notices.headers import Headers
+from scrapeguard.meter import Meter
+from scrapeguard.model import Attempt, Doubt, Facts, Mode, Outcome, Resource, Rung, Store, Tally, Verdict
 from scrapeguard.parts import Parts
 from scrapeguard.policy import Lists, Policy
 from scrapeguard.signals import Panel
@@ -26,6 +26,7 @@ from scrapeguard.signals import Panel
 log = logging.getLogger("scrapeguard")
 Site = Callable[[Facts, Parts], ASGIApp]
 NOTICE = Verdict(Rung.ALLOW, Rung.ALLOW, "notice")
+GATE = Verdict(Rung.ALLOW, Rung.ALLOW, "challenge")
 
 
 class Judge:
@@ -58,6 +59,13 @@ class Judge:
             with suppress(StoreUnavailable):  # the verdict holds for this request; the store reports its own gap
                 await self.store.place(f"address:{facts.client.key}", verdict.rung, verdict.seconds, facts.time)
         return verdict
+
+    async def spend(self, key: str, seconds: int, now: int) -> bool:
+        """See `Store.spend`; without a store nobody who solved a challenge is turned away."""
+        try:
+            return await self.store.spend(key, seconds, now)
+        except StoreUnavailable:
+            return True
 
     async def note(self, facts: Facts, more: Outcome | Doubt | None = None) -> Tally:
         """Count a request, or what became of it, without judging it; without a store, the tally sees nothing."""
@@ -100,7 +108,7 @@ class ScrapeGuard:
             return
 
         began = time.perf_counter_ns()
-        decision = await self.decide(scope)
+        decision = await self.decide(scope, receive)
         facts, parts = decision.facts, decision.parts
         if parts.decoys is not None:
             parts.decoys.offer(scope, facts)
@@ -118,21 +126,33 @@ class ScrapeGuard:
             outcome = Outcome(meter.status, meter.bytes, (ended - began) // 1000, bool(meter.ended))
             self.conclude(decision, outcome, "" if tape is None else tape.told())
 
-    async def decide(self, scope: Scope) -> "Decision":
-        """Read and judge one http or websocket request. Whoever answers it has to `conclude`."""
+    async def decide(self, scope: Scope, receive: Receive) -> "Decision":
+        """Read and judge one http or websocket request. Whoever answers it has to `conclude`.
+
+        `receive` is read from only where the request is an answer to a challenge of ours.
+        """
         parts, judge = self.parts, self.judge
         facts = parts.reader.read(scope, time.time_ns() // 1000)
         if parts.notices.covers(facts):  # told to everybody, blocked or not: a refusal would withdraw the notice
             self._later(judge.note(facts))
             return Decision(facts, NOTICE, parts.notices.answer(facts), parts, judge)
         verdict = await judge(facts)
+        if facts.resource is Resource.NOTICE and verdict.rung <= Rung.CHALLENGE and self._ours(facts, scope):
+            ours, attempt = await parts.responses.gate.answer(facts, scope, receive, judge.spend)
+            return Decision(facts, GATE, ours, parts, judge, attempt)
         calm = verdict.rung is Rung.ALLOW and not facts.trapped
         answer = None if calm else parts.answer(verdict, facts, hold=self._holds)
         return Decision(facts, verdict, answer, parts, judge)
 
+    def _ours(self, facts: Facts, scope: Scope) -> bool:
+        """Whether the request belongs to a challenge."""
+        return not facts.websocket and self.parts.passes.covers(facts.path, scope.get("root_path", ""))
+
     def conclude(self, decision: "Decision", outcome: Outcome, exchange: str = "") -> None:
         """Record the request with what was captured of it, and count what became of it."""
         facts, verdict, parts = decision.facts, decision.verdict, decision.parts
+        if decision.attempt is not None:
+            outcome = replace(outcome, attempt=decision.attempt)
         parts.evidence.request(facts, verdict, outcome, None, exchange, parts.notices.told(facts, verdict, outcome))
         if verdict.rung is Rung.ALLOW and decision.judge.panel.wants(facts, outcome):
             self._later(decision.judge.note(facts, outcome))
@@ -215,35 +235,4 @@ class Decision:
     answer: ASGIApp | None  # instead of the site; None = the site answers
     parts: Parts
     judge: Judge
-
-
-class Meter:
-    """A `send` that notes status, body bytes and when the body was out (0 = not yet), and adds headers for robots."""
-
-    __slots__ = ("_send", "_told", "bytes", "ended", "status")
-
-    def __init__(self, send: Send, told: Headers | None = None) -> None:
-        self._send = send
-        self._told = told
-        self.status, self.bytes, self.ended = 0, 0, 0
-
-    async def __call__(self, message: Message) -> None:
-        kind = message["type"]
-        last = False
-        if kind in ("http.response.body", "websocket.http.response.body"):
-            self.bytes += len(message.get("body", b""))
-            last = not message.get("more_body", False)
-        elif kind in ("http.response.start", "websocket.http.response.start"):
-            self.status = message["status"]
-            if self._told and kind == "http.response.start":
-                message = {**message, "headers": self._told.added(message.get("headers", ()))}
-        elif kind == "websocket.accept":
-            self.status = 101
-        elif kind == "websocket.close":
-            self.status = self.status or 403
-            last = True
-        elif kind in ("http.response.pathsend", "http.response.zerocopysend"):
-            last = not message.get("more_body", False)
-        await self._send(message)
-        if last:
-            self.ended = time.perf_counter_ns()
+    attempt: Attempt | None = None  # what came of an answer to a challenge

@@ -142,7 +142,7 @@ class Attempt:
     """What came of an answer to a challenge."""
 
     solved: bool
-    grade: Grade | None  # None = nobody can tell what was answered
+    grade: Grade  # of the task that was answered
     why: str = ""  # it failed: a word
     asked: str = ""  # the reference of the request that was challenged
     took: int = 0  # seconds since then

@@ -132,8 +132,10 @@ def _assemble(config: Config, old: Parts | None) -> Parts:
     crawlers = Crawlers(knowing, config.path, old.crawlers if old else None)
     passes = Passes(config.section("challenge", ChallengeSettings), old.passes.made if old else None)
     reader = FactsReader(reading, notices.forbidden, crawlers.identify, passes)
-    holding = config.section("tarpit", TarpitSettings)
-    responses = Responses(config.section("responses", ResponseSettings), telling.contact, telling.terms_url, holding)
+    holding, answering = config.section("tarpit", TarpitSettings), config.section("responses", ResponseSettings)
+    responses = Responses(
+        answering, telling.contact, telling.terms_url, holding=holding, passes=passes, begins=policy.challenge
+    )
     lists = Lists(Networks(listed.deny, "lists.deny"), Networks(listed.allow, "lists.allow"))
     storing, recording = config.section("store", StoreSettings), config.section("evidence", EvidenceSettings)
     keeper = config.section("keeper", KeeperSettings)

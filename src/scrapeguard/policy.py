@@ -34,7 +34,7 @@ class Policy:
     """The score at which each rung begins (0 = the rung is not used), and how long a subject stays on it."""
 
     throttle: int = 4
-    challenge: int = 0
+    challenge: int = 6
     tarpit: int = 0
     block: int = 8
     throttle_seconds: int = 30

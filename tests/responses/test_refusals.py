@@ -205,8 +205,8 @@ def test_a_head_gets_the_headers_of_the_page_and_no_body():
 
 
 def test_a_rung_without_an_answer_of_its_own_is_answered_by_the_next_milder_one():
-    assert set(ANSWERS) == {Rung.THROTTLE, Rung.BLOCK}
-    for rung, status in ((Rung.THROTTLE, 429), (Rung.CHALLENGE, 429), (Rung.BLOCK, 403)):
+    assert set(ANSWERS) == {Rung.THROTTLE, Rung.CHALLENGE, Rung.BLOCK}
+    for rung, status in ((Rung.THROTTLE, 429), (Rung.CHALLENGE, 403), (Rung.BLOCK, 403)):
         assert refuse(replace(BLOCKED, rung=rung)).status == status
 
 

@@ -27,7 +27,8 @@ from scrapeguard.doors.reports import UNSEEN, Reports
 from scrapeguard.doors.visitor import CHECK, ENVOY, Mode, mode_of, original
 from scrapeguard.errors import ConfigError, InputError
 from scrapeguard.facts.reader import FactsSettings
-from scrapeguard.guard import Decision, Meter, ScrapeGuard
+from scrapeguard.guard import Decision, ScrapeGuard
+from scrapeguard.meter import Meter
 from scrapeguard.model import Mode as GuardMode
 from scrapeguard.model import Outcome, Rung, Signal, Verdict
 
@@ -78,7 +79,7 @@ class ForwardAuth:
     async def _check(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter_ns()
         mode = mode_of(scope)
-        decision = await self.guard.decide(original(scope, mode))
+        decision = await self.guard.decide(original(scope, mode), receive)
         if decision.verdict.rung is Rung.ALLOW:
             if self._reports is None:
                 self.guard.conclude(decision, UNSEEN)

@@ -19,14 +19,19 @@ border:1px solid var(--line);border-radius:.75rem;overflow-wrap:anywhere}
 .site{margin:0 0 .5rem;color:var(--soft)}
 h1{margin:0 0 1rem;font-size:1.6rem;line-height:1.25}
 h2{margin:1.75rem 0 .25rem;font-size:1rem}
-p,ul{margin:0 0 .5rem}ul{padding-left:1.25rem}
+p,ul{margin:0 0 .5rem}ul{padding-inline-start:1.25rem}
+form{margin:1rem 0}
+button{font:inherit;padding:.5rem 1rem;border:1px solid var(--line);border-radius:.5rem;background:var(--ground);
+color:var(--ink);cursor:pointer}
+progress{display:block;width:100%;height:.5rem;accent-color:var(--link)}
+[hidden]{display:none}
 .again{font-weight:600}
 code{font:600 1.1rem/1.6 ui-monospace,Menlo,Consolas,monospace;user-select:all}
 a{color:var(--link)}
 """
+HASH = b64encode(sha256(STYLE.encode()).digest()).decode()
 POLICY = (
-    "default-src 'none'; style-src 'sha256-" + b64encode(sha256(STYLE.encode()).digest()).decode() + "'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    f"default-src 'none'; style-src 'sha256-{HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 ).encode()
 
 
@@ -101,10 +106,17 @@ class Page:
         link = f'<a href="{escape(terms)}" rel="terms-of-service">{say.terms_link}</a>'
         self._terms = f"<h2>{say.terms}</h2><p>{link}</p>" if terms else ""
 
-    def render(self, words: Words, reasons: list[str], standing: bool, reference: str, seconds: int) -> bytes:
-        """The whole page. `standing`: earlier requests led to it. `seconds` until the next try; 0 = it does not end."""
+    def again(self, seconds: int) -> str:
+        """When to try again, as HTML; 0 = it does not end."""
         say = self._say
-        again = say.again.format(self.duration(seconds)) if seconds else say.never
+        told = say.again.format(self.duration(seconds)) if seconds else say.never
+        return f'<p class="again">{told}</p>'
+
+    def render(
+        self, words: Words, reasons: list[str], standing: bool, reference: str, then: str, head: str = ""
+    ) -> bytes:
+        """The whole page. `standing`: earlier requests led to it. `then`: what to do now, as HTML."""
+        say = self._say
         listed = "".join(f'<li lang="en">{escape(reason)}</li>' for reason in reasons)
         if standing:
             listed += f"<li>{say.standing}</li>"
@@ -112,8 +124,8 @@ class Page:
         return (
             f'<!doctype html>\n<html lang="{say.tag}">\n<head>\n<meta charset="utf-8">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            f"<title>{words.title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n{self._site}"
-            f'<h1>{words.title}</h1>\n<p>{words.lead}</p>\n<p class="again">{again}</p>\n{why}\n{self._ask}\n'
+            f"<title>{words.title}</title>\n<style>{STYLE}</style>\n{head}</head>\n<body>\n<main>\n{self._site}"
+            f"<h1>{words.title}</h1>\n<p>{words.lead}</p>\n{then}\n{why}\n{self._ask}\n"
             f"<p><code>{escape(reference)}</code></p>\n{self._terms}\n</main>\n</body>\n</html>\n"
         ).encode("utf-8", "replace")
 

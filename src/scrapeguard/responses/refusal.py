@@ -6,6 +6,7 @@ record, whom to ask, what the terms are and when to try again; and no cache keep
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from zlib import crc32
 
 from starlette.types import Receive, Scope, Send
@@ -13,8 +14,11 @@ from starlette.types import Receive, Scope, Send
 from scrapeguard.model import Facts, Verdict
 from scrapeguard.responses.page import PHRASES, POLICY, Page, Words
 from scrapeguard.responses.preferences import Language, language, wants_page
+from scrapeguard.responses.tasks import Tasks
 
 ABNORMAL_USAGE = "https://iana.org/assignments/http-problem-types#abnormal-usage-detected"
+
+SCRIPT = Path(__file__).with_name("work.js")
 
 Fields = list[tuple[bytes, bytes]]
 
@@ -28,9 +32,11 @@ class House:
     language: Language  # for whoever asks for none of ours
     pages: dict[Language, Page]
     fields: Fields  # response headers
+    tasks: Tasks
+    script: bytes  # of the challenge's page
 
     @classmethod
-    def of(cls, site: str, contact: str, terms: str, preferred: Language) -> "House":
+    def of(cls, site: str, contact: str, terms: str, preferred: Language, tasks: Tasks) -> "House":
         fields: Fields = [
             (b"cache-control", b"no-store"),
             (b"vary", b"Accept, Accept-Language"),
@@ -41,7 +47,7 @@ class House:
         if terms:
             fields.append((b"link", f'<{terms}>; rel="terms-of-service"'.encode()))
         pages: dict[Language, Page] = {"en": Page("en", site, contact, terms), "zh": Page("zh", site, contact, terms)}
-        return cls(contact, terms, preferred, pages, fields)
+        return cls(contact, terms, preferred, pages, fields, tasks, SCRIPT.read_bytes())
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +88,8 @@ class Refusal:
             spoken = language(headers.get("accept-language"), self.house.language)
             page = self.house.pages[spoken]
             held = self.verdict.cause == "standing"
-            body = page.render(self.words[spoken], self._reasons(), held, self.facts.reference, seconds)
+            reasons, again = self.reasons(), page.again(seconds)
+            body = page.render(self.words[spoken], reasons, held, self.facts.reference, again)
             own: Fields = [
                 (b"content-type", b"text/html; charset=utf-8"),
                 (b"content-language", page.tag.encode()),
@@ -104,12 +111,12 @@ class Refusal:
         seconds = self.verdict.seconds
         return seconds + crc32(self.facts.reference.encode()) % (seconds // 10 + 1) if seconds else 0
 
-    def _reasons(self) -> list[str]:
+    def reasons(self) -> list[str]:
         """The sentences of the signals that counted; a detector that only observes imposes nothing."""
         return [signal.reason for signal in self.verdict.signals if signal.mode == "enforce"]
 
     def _problem(self, seconds: int) -> bytes:
-        reasons = self._reasons()
+        reasons = self.reasons()
         if self.verdict.cause == "standing":
             reasons.append(PHRASES["en"].standing)
         members: dict[str, object] = {
