@@ -63,7 +63,7 @@ def test_a_block_is_explained_with_numbers_limits_and_the_smallest_change(direct
         "7H2K-9QXA-0001: GET /item/1 on shop.example",
         "Decided: block, for 15 min from then on.",
         "pace weighs 4: 130 requests in 60 s; the limit is 120.",
-        "Together they weigh 9; throttle from 4, block from 9 (in force then).",
+        "Together they weigh 9; throttle from 4, challenge from 6, block from 9 (in force then).",
         "The smallest change: pace: 10 fewer (130 where the limit is 120).",
         "Then the weight would be 5, and the rung throttle.",
         "The visitor was told with 403: a refusal that said so, with the reference, whom to ask (mailto:data@",

@@ -19,6 +19,8 @@ terms_url = "https://shop.example/terms"
 [signals.pace]
 limit = 20
 flood = 20
+[policy]
+challenge = 0
 """
 
 

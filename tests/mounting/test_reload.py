@@ -8,7 +8,7 @@ import pytest
 from serving import Served, serve, wait_until
 
 APPS = Path(__file__).parent / "apps"
-CONFIG = "[signals.pace]\nlimit = {limit}\nflood = {limit}\n"
+CONFIG = "[policy]\nchallenge = 0\n[signals.pace]\nlimit = {limit}\nflood = {limit}\n"
 EVIDENCE = '[evidence]\ndirectory = "evidence"\n'
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from altcha import Challenge, Payload, solve_challenge
+from solving import solved
 from starlette.types import Message, Receive, Scope, Send
 
 from scrapeguard.guard import ScrapeGuard
@@ -128,14 +128,6 @@ class Visitor:
 
     def submit(self, **fields: str) -> Answer:
         return self.ask(f"{self.root}/.sg/pass", "POST", urlencode(fields).encode(), **FORM)
-
-
-def solved(challenge: str) -> str:
-    """The answer of the ALTCHA library's own solver."""
-    made = Challenge.from_dict(json.loads(challenge))
-    solution = solve_challenge(made)
-    assert solution is not None
-    return Payload(made, solution).to_base64()
 
 
 def packed(told: object) -> str:

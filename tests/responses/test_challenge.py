@@ -10,9 +10,10 @@ from urllib.parse import parse_qs, urlsplit
 import opened
 import pytest
 from building import START, facts
-from challenging import CHROME, EASY, Answer, Visitor, guarded, packed, solved
+from challenging import CHROME, EASY, Answer, Visitor, guarded, packed
 from hypothesis import given
 from hypothesis import strategies as st
+from solving import solved
 
 from scrapeguard.facts.passes import ChallengeSettings, Passes
 from scrapeguard.model import Agent, Facts, Headers, Rung

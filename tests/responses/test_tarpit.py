@@ -52,7 +52,7 @@ class Visitor:
 
 
 def responses(connections: int = 10, seconds: int = 60, drip_seconds: int = 1) -> Responses:
-    return Responses(ResponseSettings(), "", "", TarpitSettings(connections, seconds, drip_seconds))
+    return Responses(ResponseSettings(), "", "", holding=TarpitSettings(connections, seconds, drip_seconds))
 
 
 def answer(ours: Responses, *, hold: bool = True, accept: str = "*/*") -> ASGIApp:
