@@ -48,9 +48,11 @@ class Policy:
     crawler_ceiling: int = 10  # a verified crawler is let be up to so many times the limits of pace and breadth
 
     def __post_init__(self) -> None:
-        used = [score for score in (self.throttle, self.challenge, self.tarpit, self.block) if score]
-        if used != sorted(used):
-            raise ValueError("thresholds must rise with the rungs: throttle <= challenge <= tarpit <= block.")
+        rungs = {"throttle": self.throttle, "challenge": self.challenge, "tarpit": self.tarpit, "block": self.block}
+        used = {name: score for name, score in rungs.items() if score}
+        if list(used.values()) != sorted(used.values()):
+            now = ", ".join(f"{name} {score}" for name, score in used.items())
+            raise ValueError(f"thresholds must rise with the rungs, and these do not: {now}. 0 leaves a rung out.")
 
     def rung(self, score: int) -> Rung:
         """The highest rung whose threshold the score has reached."""

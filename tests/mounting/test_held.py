@@ -21,6 +21,7 @@ traps = ["/trap/*"]
 weight = 4
 [policy]
 throttle = 0
+challenge = 0
 tarpit = 4
 block = 0
 [tarpit]

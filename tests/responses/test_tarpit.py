@@ -269,7 +269,7 @@ def test_it_never_takes_more_than_a_quarter_of_the_files(monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("standing", [Standing(), Standing(Rung.TARPIT, 10**18, 1)])
 def test_a_verified_crawler_is_never_put_in_it(standing: Standing):
-    policy, found = Policy(throttle=2, tarpit=4, block=8), (signal("trap", 4, 3, 1),)
+    policy, found = Policy(throttle=2, challenge=3, tarpit=4, block=8), (signal("trap", 4, 3, 1),)
     tally = Tally((), standing)
     for state, rung in (("verified", Rung.THROTTLE), ("unknown", Rung.TARPIT), ("refuted", Rung.TARPIT)):
         named = Identity(state, "dns", "Search Co", "SearchBot", "search")  # type: ignore[arg-type]
