@@ -44,7 +44,7 @@ def guarded() -> ScrapeGuard:
         {
             "facts": {"traps": ["/trap/*"]},
             "signals": {"trap": {"weight": 4}},
-            "policy": {"throttle": 0, "tarpit": 4, "block": 0},
+            "policy": {"throttle": 0, "challenge": 0, "tarpit": 4, "block": 0},
             "tarpit": {"connections": 100_000, "seconds": 600, "drip_seconds": DRIP},
             "evidence": {"directory": os.environ["TARPIT_EVIDENCE"]},
             "keeper": {"run": False},
