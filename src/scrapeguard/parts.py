@@ -19,7 +19,7 @@ from scrapeguard.facts.passes import ChallengeSettings, Passes
 from scrapeguard.facts.reader import FactsReader, FactsSettings
 from scrapeguard.facts.shared import shared_secret
 from scrapeguard.model import Facts, Mode, Rung, Store, Verdict
-from scrapeguard.notices import Notices
+from scrapeguard.notices import Notices, NoticeSettings
 from scrapeguard.notices import configured as notices_of
 from scrapeguard.policy import Lists, Policy
 from scrapeguard.responses import Responses, ResponseSettings
@@ -118,6 +118,12 @@ def _activate(parts: Parts) -> Parts:
     return parts
 
 
+def _responses(config: Config, telling: NoticeSettings, passes: Passes, policy: Policy) -> Responses:
+    holding, answering = config.section("tarpit", TarpitSettings), config.section("responses", ResponseSettings)
+    contact, terms = telling.contact, telling.terms_url
+    return Responses(answering, contact, terms, holding=holding, passes=passes, begins=policy.challenge)
+
+
 def _assemble(config: Config, old: Parts | None) -> Parts:
     guard = config.section("guard", GuardSettings)
     listed = config.section("lists", ListSettings)
@@ -127,15 +133,11 @@ def _assemble(config: Config, old: Parts | None) -> Parts:
     decoys = decoys_of(config)
     reading = replace(reading, traps=traps(config))
     notices = notices_of(config, reading.traps)
-    telling = notices.settings
     knowing = config.section("crawlers", CrawlerSettings)
     crawlers = Crawlers(knowing, config.path, old.crawlers if old else None)
     passes = Passes(config.section("challenge", ChallengeSettings), old.passes.made if old else None)
     reader = FactsReader(reading, notices.forbidden, crawlers.identify, passes)
-    holding, answering = config.section("tarpit", TarpitSettings), config.section("responses", ResponseSettings)
-    responses = Responses(
-        answering, telling.contact, telling.terms_url, holding=holding, passes=passes, begins=policy.challenge
-    )
+    responses = _responses(config, notices.settings, passes, policy)
     lists = Lists(Networks(listed.deny, "lists.deny"), Networks(listed.allow, "lists.allow"))
     storing, recording = config.section("store", StoreSettings), config.section("evidence", EvidenceSettings)
     keeper = config.section("keeper", KeeperSettings)
