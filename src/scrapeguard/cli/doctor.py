@@ -9,6 +9,7 @@ import platform
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -21,6 +22,8 @@ from scrapeguard import config as configuration
 from scrapeguard import parts as building
 from scrapeguard.config import Config
 from scrapeguard.errors import ConfigError, ScrapeGuardError
+from scrapeguard.evidence import overblock
+from scrapeguard.evidence.keeper import KeeperSettings
 from scrapeguard.evidence.log import EvidenceSettings
 from scrapeguard.facts.reader import FactsSettings
 from scrapeguard.parts import Parts
@@ -96,6 +99,7 @@ def configured(file: str | None) -> Iterator[Finding]:
     assert isinstance(reading, FactsSettings)
     yield asyncio.run(store(storing))
     yield evidence(recording, config)
+    yield from people(recording, config)
     yield notices(parts)
     yield proxies(reading)
 
@@ -159,6 +163,21 @@ def evidence(settings: EvidenceSettings, config: Config) -> Finding:
             "evidence", "fail" if free < ROOM[0] else "warn", said, "Make room: a million records take about 1 GB."
         )
     return Finding("evidence", "ok", said)
+
+
+def people(settings: EvidenceSettings, config: Config) -> Iterator[Finding]:
+    """Whether those who were measured in the last hour behave like people, as far as there is evidence."""
+    keeping = config.known()["keeper"]
+    assert isinstance(keeping, KeeperSettings)
+    try:
+        found = overblock.look(config.path(settings.directory), time.time_ns() // 1000) if settings.directory else None
+    except OSError:
+        found = None  # the finding about the evidence says so
+    if found is not None and found.alarming(keeping.people_least, keeping.people_percent):
+        advice = f"Limits may be too tight, or many people share an address: {', '.join(found.detectors)} spoke."
+        yield Finding("people", "warn", f"{found.sentence()}.", advice)
+    elif found is not None and found.measured:
+        yield Finding("people", "ok", f"{found.sentence()}.")
 
 
 def writable(folder: Path) -> bool:

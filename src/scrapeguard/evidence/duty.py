@@ -122,6 +122,7 @@ def _round(keeper: Keeper) -> None:
         while keeper.sequence(_now()) or keeper.close_hour(_now()):
             pass
         keeper.look_after(_now())
+        keeper.watch_people(_now())
         if keeper.due(_now()):
             keeper.anchor(_now())
     except OSError as error:

@@ -71,6 +71,7 @@ class Entry:
     solved: bool | None = None  # this request answered a challenge, rightly or not
     config: str = ""  # short digest of the settings in force
     held: int = 0  # microseconds for which the tarpit held the connection
+    referer: str = ""
     told: tuple[str, str] | None = None  # the notice that was the answer, or that a refusal led to: name, short digest
 
     @property
@@ -153,6 +154,7 @@ def _asked(what: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
     """What was wanted, as far as it can be opened."""
     return {
         "path": str(asked.get("path", "")),
+        "referer": str(asked.get("referer") or ""),
         "object": str(asked.get("object", "")),
         "forbidden": str(asked.get("forbidden") or "?") if what["forbidden"] else "",
         "signs": _signs(what["signals"], asked.get("reasons")),

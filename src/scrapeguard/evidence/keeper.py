@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from scrapeguard.errors import EvidenceError, FormatError
-from scrapeguard.evidence import clock, keys, segment
+from scrapeguard.evidence import clock, keys, overblock, segment
 from scrapeguard.evidence.canonical import Json
 from scrapeguard.evidence.checkpoint import Signer, Verifier
 from scrapeguard.evidence.closing import Windows, recount
@@ -44,6 +44,9 @@ class KeeperSettings:
     authorities: tuple[str, ...] = ()  # URLs of RFC 3161 time-stamp authorities
     authority_roots: tuple[str, ...] = ()  # PEM files with their roots
     witnesses: tuple[str, ...] = ()  # "<vkey> <url>" of C2SP witnesses
+    people_minutes: int = 10  # how often it looks whether those who were measured behave like people; 0 = never
+    people_least: int = 3  # so many of them …
+    people_percent: int = 30  # … and such a share of all who were measured in the last hour are an alarm
 
     def name(self) -> str:
         """The log's name, which its key signs under."""
@@ -89,6 +92,7 @@ class Keeper:
         self._reported: set[str] = set()
         self._looked = 0
         self._clock = clock.Clock()
+        self._watched = self._alarmed = 0  # when it looked after people, and when it raised an alarm
         self._drained = False  # nothing new was found at the last look
         self.sequencer, self.windows = self._begin(now)
 
@@ -152,6 +156,21 @@ class Keeper:
         if self.retention and self._drained:
             for name in retire(self.vault, self.sequencer.positions, self.retention, now, self._event):
                 self.sequencer.positions.pop(name)
+
+    def watch_people(self, now: int) -> None:
+        """Now and then: raise an alarm, at most one an hour, when many who were measured behave like people.
+
+        Raises OSError.
+        """
+        wanted = self.settings
+        if not wanted.people_minutes or now - self._watched < wanted.people_minutes * 60 * SECOND:
+            return
+        self._watched = now
+        found = overblock.look(self.directory, now)
+        if found.alarming(wanted.people_least, wanted.people_percent) and now - self._alarmed >= HOUR:
+            self._alarmed = now
+            log.error("people may be stopped: %s", found.sentence())
+            self._event("alarm.overblock", found.told())
 
     def fresh(self) -> bool:
         """Whether there is somebody to anchor the newest checkpoint, and nobody has."""

@@ -76,6 +76,7 @@ CHECKS = {
 PUBLIC = {  # kinds of records of the log about itself, all of which are shown
     "start", "close", "gap", "recovery", "damage", "clock", "config.activated", "notice.published", "window.close",
     "anchor", "anchor.delayed", "anchor.resumed", "key.rotated", "selftest.result", "retention", "gap.start", "gap.end",
+    "alarm.overblock",
 }  # fmt: skip
 
 

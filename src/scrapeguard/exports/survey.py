@@ -22,7 +22,7 @@ from scrapeguard.evidence.tiles import Tiles
 HOUSEKEEPING = {
     b"start", b"close", b"gap", b"recovery", b"clock", b"overflow", b"config.activated", b"notice.published",
     b"window.close", b"anchor", b"anchor.delayed", b"anchor.resumed", b"damage", b"key.rotated", b"selftest.result",
-    b"retention", b"redaction", b"fsck", b"gap.start", b"gap.end", b"link.rejected",
+    b"retention", b"redaction", b"fsck", b"gap.start", b"gap.end", b"link.rejected", b"alarm.overblock",
 }  # fmt: skip
 SINCE = {b"gap": "first", b"gap.end": "start", b"anchor.resumed": "since"}  # since when it was missing
 IN_FORCE = (b"start", b"config.activated")
