@@ -22,9 +22,10 @@ from pathlib import Path
 
 from scrapeguard.config import Config
 from scrapeguard.evidence import fsck
+from scrapeguard.evidence.hour import now
 from scrapeguard.evidence.incidents import incidents
 from scrapeguard.evidence.keeper import Keeper, KeeperSettings
-from scrapeguard.evidence.log import EvidenceLog, EvidenceSettings, now
+from scrapeguard.evidence.log import EvidenceLog, EvidenceSettings
 from scrapeguard.model import Agent, Client, Facts, Outcome, Resource, Rung, Signal, Verdict
 
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36"

@@ -21,6 +21,7 @@ LAYERS = (  # a module imports from its own package and from lower lines, never 
     {"facts", "metrics", "sidecar"},
     {"config"},
     {"model", "errors", "version"},
+    {"fleeting"},
 )
 HOMES = {  # the files or folders that may import a package that is not ours
     "altcha": ("responses/tasks.py",),

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,6 +17,7 @@ from scrapeguard import parts as building
 from scrapeguard import selftest
 from scrapeguard.errors import ScrapeGuardError, StoreUnavailable
 from scrapeguard.evidence.duty import Duty
+from scrapeguard.fleeting import fleeting
 from scrapeguard.meter import Meter
 from scrapeguard.model import Attempt, Doubt, Facts, Mode, Outcome, Resource, Rung, Store, Tally, Verdict
 from scrapeguard.parts import Parts
@@ -226,7 +227,7 @@ class ScrapeGuard:
             log.info("configuration reloaded, digest %s", self.parts.config.digest)
 
 
-@dataclass(frozen=True, slots=True)
+@fleeting
 class Decision:
     """One request, judged: what is known of it, what follows, and who said so."""
 

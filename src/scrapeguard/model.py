@@ -1,9 +1,11 @@
-"""The nouns: what is known of a request, what is counted, what follows. Frozen data; imports nothing of ours."""
+"""The nouns: what is known of a request, what is counted, what follows. Frozen data, and nothing else."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Literal, Protocol
+
+from scrapeguard.fleeting import fleeting
 
 Mode = Literal["off", "observe", "enforce"]
 SubjectKind = Literal["address", "network", "fingerprint", "credential", "pass"]
@@ -99,7 +101,7 @@ class Pass:
     expires: int
 
 
-@dataclass(frozen=True, slots=True)
+@fleeting
 class Facts:
     """What one request says about itself. `None` = this door cannot see it; empty = seen, and empty."""
 
@@ -149,7 +151,7 @@ class Attempt:
     passed: Pass | None = None  # what was given for it
 
 
-@dataclass(frozen=True, slots=True)
+@fleeting
 class Outcome:
     """What became of a request."""
 
@@ -217,7 +219,7 @@ class Watch:
     reach: int = 0  # > 0: several walks of one family, none of which begins with a wider step: for a crowd's subject
 
 
-@dataclass(frozen=True, slots=True)
+@fleeting
 class Gaps:
     """Time between the requests of a subject; pauses longer than the window are left out."""
 
@@ -226,7 +228,7 @@ class Gaps:
     deviation: int  # standard deviation, milliseconds
 
 
-@dataclass(frozen=True, slots=True)
+@fleeting
 class Steps:
     """The longest walk a subject is on now: `run` steps in one direction, the smallest of them `stride` wide."""
 
@@ -267,7 +269,7 @@ class Plan:
         return [watch.take(facts, more) if watch.after or watch.closer else None for watch in self.watches]
 
 
-@dataclass(frozen=True, slots=True)
+@fleeting
 class Tally:
     """What the store answers: one number or record for each watch of the plan, this request included."""
 

@@ -34,16 +34,21 @@ async def main(directory: str, name: str) -> None:
         },
     )
     syncer = guard.parts.evidence._syncer  # what it has synced is what may be called durable
-    written = [-1]  # the last number
-    sync = syncer._sync
+    asked = [-1]  # the last number
+    written = [-1]
+    flush, sync = syncer._flush, syncer._sync
 
-    def watched(current: int | None) -> None:
-        last = written[0]
+    def flushing() -> None:
+        last = asked[0]
+        flush()
+        written[0] = last
+
+    def syncing(current: int | None) -> None:
         sync(current)
-        if last >= 0:
-            print(last, flush=True)
+        if written[0] >= 0:
+            print(written[0], flush=True)
 
-    syncer._sync = watched  # type: ignore[method-assign]
+    syncer._flush, syncer._sync = flushing, syncing  # type: ignore[method-assign]
     for number in itertools.count():
         path = f"/{name}/{number}"
         scope = {
@@ -59,7 +64,7 @@ async def main(directory: str, name: str) -> None:
             "root_path": "",
         }
         await guard(scope, receive, ignore)
-        written[0] = number
+        asked[0] = number
         await asyncio.sleep(0.0005)
 
 

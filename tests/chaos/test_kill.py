@@ -14,8 +14,9 @@ from scrapeguard.evidence import fsck, keys
 from scrapeguard.evidence.checkpoint import Checkpoint, verify
 from scrapeguard.evidence.duty import finish
 from scrapeguard.evidence.entry import entries
+from scrapeguard.evidence.hour import now
 from scrapeguard.evidence.keeper import Keeper, KeeperSettings, elect
-from scrapeguard.evidence.log import EvidenceLog, EvidenceSettings, now
+from scrapeguard.evidence.log import EvidenceLog, EvidenceSettings
 from scrapeguard.evidence.openings import Openings
 from scrapeguard.evidence.reading import lines, parse, segments
 from scrapeguard.evidence.sequencer import FOLDER

@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,6 @@ from scrapeguard.evidence.windows import digest, tag
 NOW = 1_795_500_000_000_000  # 2026-11-24T06:00
 MINUTE = 60_000_000
 SETTINGS = KeeperSettings(site="example.org", host="web1")
-WHAT = '{"status":200}'
-GROUPS = [("client", '{"key":"x"}')]
 Record = Mapping[str, object]
 
 
@@ -44,7 +43,8 @@ class Host:
         self.own.append(kind, NOW, canonical(fields))
 
     def write(self, writer: int, subject: str, now: int) -> None:
-        self.writers[writer].request(now, WHAT, GROUPS, subject, hour_at(now, self.vault))
+        asked = replace(facts(address=subject), time=now)
+        self.writers[writer].requests([(asked, FINE, SERVED, ("", ""), None, 0, "", None)], hour_at(now, self.vault))
 
     def round(self, now: int) -> None:
         while self.keeper.sequence(now) or self.keeper.close_hour(now):
@@ -201,6 +201,7 @@ def test_the_log_and_the_keeper_agree(tmp_path: Path) -> None:
     log: EvidenceLog = open_log(tmp_path)
     for number in range(20):
         log.request(facts(number, address=f"192.0.2.{number % 2}"), FINE, SERVED)
+    log.flush()
     now = 1_900_000_000_000_000
     kept = Keeper(tmp_path, SETTINGS, log.event, now)
     while kept.sequence(now) or kept.close_hour(now, early=True):

@@ -18,11 +18,10 @@ from scrapeguard.errors import EvidenceError
 from scrapeguard.evidence import fsck, subject
 from scrapeguard.evidence.cases import Cases
 from scrapeguard.evidence.entry import Entry
-from scrapeguard.evidence.hour import hour_of
+from scrapeguard.evidence.hour import hour_of, now
 from scrapeguard.evidence.incidents import find, incidents, members
 from scrapeguard.evidence.incidents import hold as keep_case
 from scrapeguard.evidence.keeper import DAY, Keeper, KeeperSettings
-from scrapeguard.evidence.log import now
 from scrapeguard.evidence.openings import Openings
 from scrapeguard.evidence.reading import lines, parse, segments
 from scrapeguard.evidence.vault import Vault
@@ -258,6 +257,7 @@ def test_erasing_while_the_log_is_written_harms_no_record(tmp_path: Path) -> Non
     log = open_log(tmp_path)
     for number in range(50):
         log.request(facts(number, address=OTHER), FINE, SERVED)
+    log.flush()
     assert subject.erase(tmp_path, OTHER).erased == 50
     for number in range(50):
         log.request(facts(50 + number, address=OTHER), FINE, SERVED)

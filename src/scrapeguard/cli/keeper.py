@@ -15,8 +15,9 @@ from scrapeguard.errors import EvidenceError, InputError
 from scrapeguard.evidence import fsck as checking
 from scrapeguard.evidence import keys as keyring
 from scrapeguard.evidence.duty import run
+from scrapeguard.evidence.hour import now
 from scrapeguard.evidence.keeper import Keeper, KeeperSettings, elect
-from scrapeguard.evidence.log import EvidenceLog, EvidenceSettings, now
+from scrapeguard.evidence.log import EvidenceLog, EvidenceSettings
 from scrapeguard.evidence.stamps import roots
 from scrapeguard.exports.words import many, moment, number
 

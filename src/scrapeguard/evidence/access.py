@@ -14,8 +14,8 @@ from pathlib import Path
 
 from scrapeguard.errors import EvidenceError
 from scrapeguard.evidence.canonical import Json
-from scrapeguard.evidence.hour import hour_of
-from scrapeguard.evidence.log import EvidenceLog, EvidenceSettings, now
+from scrapeguard.evidence.hour import hour_of, now
+from scrapeguard.evidence.log import EvidenceLog, EvidenceSettings
 from scrapeguard.evidence.reading import segments
 from scrapeguard.evidence.vault import KEY, Vault
 

@@ -34,6 +34,7 @@ WIDTHS = (1024, 96)  # characters kept of each string; the second when the first
 Group = tuple[str, str]  # name, canonical value
 Told = tuple[str, str]  # a notice: its name, and SHA-256 in hex
 Source = tuple[str, int]  # a record that was read from a log: SHA-256 of the file, line number from 1
+Waiting = tuple[Facts, Verdict, Outcome, tuple[str, str], Source | None, int, str, Told | None]  # see `request`
 
 SHORT = 16  # hex digits by which a record names the configuration, and the notices, in force
 BOOL = ("false", "true")

@@ -7,14 +7,16 @@ of the one before; only the sealed lines, which begin with "~" and belong to the
 that they can be erased. The writer holds an exclusive flock for as long as it lives, so that others can tell.
 """
 
+import errno
 import fcntl
 import os
 import re
 import socket
 import time
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
-from itertools import count
+from itertools import accumulate, count
 from pathlib import Path
 
 from scrapeguard.evidence import record
@@ -28,7 +30,7 @@ MOST_SUBJECTS = 10_000  # counted one by one in an hour; with more, the next seg
 
 
 class Segment:
-    """A segment being written. `append` is one write(); any failure leaves the segment to be abandoned."""
+    """A segment being written. `append` and `requests` are one write(); any failure leaves it to be abandoned."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self.name = path.name
@@ -55,26 +57,38 @@ class Segment:
         self._write(line + b"\n")
         self.prev = sha256(line).hexdigest()
 
-    def request(self, time_us: int, what: str, groups: Sequence[record.Group], subject: str, hour: Hour) -> None:
-        """Write the record of a request by `subject`, its groups committed to and sealed. Raises OSError likewise."""
+    def requests(self, waiting: Sequence[record.Waiting], hour: Hour) -> int:
+        """Write records of requests, their groups committed to and sealed; how many of them are there, whole.
+
+        Fewer than all: the segment is to be abandoned, as after the OSError that this raises.
+        """
         if hour.name != self._hour:
             self._hour, self._since, self._subjects = hour.name, hour.since, {}
-        known = self._subjects.get(subject)
-        if known is None:
-            known = hour.key.pseudonym(subject), 0
-        sub, n = known[0], known[1] + 1
-        sd, openings, nonce = self._committer.commit(groups)
         mono = time.monotonic_ns() // 1000
-        line = record.request_line(mono, n, self.prev, sd, self.seq, sub, time_us, what, hour.name)
-        sha = sha256(line).digest()
-        self._write(b"%b\n~%b\n" % (line, hour.key.seal(openings, sha, nonce)))
-        self.prev = sha.hex()
-        self._subjects[subject] = sub, n
+        lines = [self._request(each, mono, hour) for each in waiting]
+        written = os.write(self.descriptor, b"".join(lines))
+        self.size += written
+        ends = list(accumulate(map(len, lines)))
+        return bisect_right(ends, written)
+
+    def _request(self, waiting: record.Waiting, mono: int, hour: Hour) -> bytes:
+        """One record with its sealed openings, the next of the chain."""
+        facts = waiting[0]
+        subject = facts.client.key
+        what, groups = record.request(*waiting)
+        sub, n = self._subjects.get(subject) or (hour.key.pseudonym(subject), 0)
+        self._subjects[subject] = sub, n + 1
+        sd, openings, nonce = self._committer.commit(groups)
+        line = record.request_line(mono, n + 1, self.prev, sd, self.seq, sub, facts.time, what, hour.name)
+        digest = sha256(line)
+        self.prev = digest.hexdigest()
+        self.seq += 1
+        return b"%b\n~%b\n" % (line, hour.key.seal(openings, digest.digest(), nonce))
 
     def _write(self, data: bytes) -> None:
         written = os.write(self.descriptor, data)
         if written != len(data):
-            raise OSError(28, f"only {written} of {len(data)} bytes were written")
+            raise OSError(errno.ENOSPC, f"only {written} of {len(data)} bytes were written")
         self.seq += 1
         self.size += written
 

@@ -9,11 +9,17 @@ from scrapeguard.evidence.durable import sync_folder
 
 
 class Syncer:
-    """Makes one file durable after `records` writes or `seconds`, whichever is first. Owns retired descriptors."""
+    """Makes one file durable after `records` writes or `seconds`, whichever is first. Owns retired descriptors.
 
-    def __init__(self, records: int, seconds: float, failed: Callable[[OSError], None]) -> None:
+    `flush` writes what still waits to be written, and `failed` hears what could not be made durable; on the thread.
+    """
+
+    def __init__(
+        self, records: int, seconds: float, flush: Callable[[], None], failed: Callable[[OSError], None]
+    ) -> None:
         self._records = max(records, 1)
         self._seconds = seconds
+        self._flush = flush
         self._failed = failed
         self._descriptor: int | None = None
         self._retired: list[int] = []
@@ -22,6 +28,7 @@ class Syncer:
         self._some = threading.Event()
         self._full = threading.Event()
         self._stop = False
+        self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def follow(self, descriptor: int | None, folder: Path | None = None) -> None:
@@ -39,24 +46,30 @@ class Syncer:
         else:
             self._some.set()
 
-    def wrote(self) -> None:
-        """One more record was written. Cheap; wakes the thread for the first and for the last of a group."""
-        self._unsynced += 1
-        if self._unsynced == 1:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="scrapeguard-fsync", daemon=True)
-                self._thread.start()
+    def wake(self) -> None:
+        """Something is to be written, or was written and is to be durable soon. Cheap; from any thread."""
+        if not self._some.is_set():
             self._some.set()
-        elif self._unsynced == self._records:
+            if self._thread is None:
+                self._start()
+
+    def wrote(self, records: int) -> None:
+        """So many more records were written; the last of a group does not wait for the time to be up."""
+        self._unsynced += records
+        if self._unsynced >= self._records:
             self._full.set()
 
-    def close(self) -> None:
-        """Make everything durable, close every descriptor, end the thread."""
+    def stop(self) -> None:
+        """End the thread. Not to be called by whom `flush` waits for."""
         if self._thread is not None:
             self._stop = True
             self._some.set()
             self._full.set()
             self._thread.join()
+            self._thread = None
+
+    def close(self) -> None:
+        """Make everything durable and close every descriptor, the thread having ended."""
         if self._descriptor is not None:
             self._retired.append(self._descriptor)
             self._descriptor = None
@@ -68,13 +81,20 @@ class Syncer:
             if descriptor is not None:
                 os.close(descriptor)
 
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="scrapeguard-fsync", daemon=True)
+                self._thread.start()
+
     def _run(self) -> None:
         while not self._stop:
             self._some.wait()
             self._full.wait(self._seconds)
-            self._some.clear()
+            self._some.clear()  # what comes from here on wakes the thread again
             self._full.clear()
             self._unsynced = 0
+            self._flush()
             self._sync(self._descriptor)
 
     def _sync(self, current: int | None) -> None:

@@ -19,10 +19,10 @@ from scrapeguard.errors import EvidenceError, InputError
 from scrapeguard.evidence import verify
 from scrapeguard.evidence.canonical import Json, canonical, digest
 from scrapeguard.evidence.checkpoint import Signer
+from scrapeguard.evidence.hour import now
 from scrapeguard.evidence.incident import Incident
 from scrapeguard.evidence.incidents import LOOK_BACK, MINUTE, members
 from scrapeguard.evidence.keys import FOLDER, HISTORY
-from scrapeguard.evidence.log import now
 from scrapeguard.exports import analysis, bag, custody, statements
 from scrapeguard.exports.bag import measured, write
 from scrapeguard.exports.container import pack

@@ -11,8 +11,9 @@ from scrapeguard.evidence import keys, timestamp
 from scrapeguard.evidence.canonical import Json
 from scrapeguard.evidence.checkpoint import Signer
 from scrapeguard.evidence.duty import finish
+from scrapeguard.evidence.hour import now
 from scrapeguard.evidence.keeper import Keeper, KeeperSettings, elect
-from scrapeguard.evidence.log import EvidenceLog, EvidenceSettings, now
+from scrapeguard.evidence.log import EvidenceLog, EvidenceSettings
 from scrapeguard.evidence.stamps import Authority, post, roots
 
 PATIENCE = 3  # rounds of the keeper that runs elsewhere

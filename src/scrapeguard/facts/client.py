@@ -7,7 +7,7 @@ it was written by the client himself.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -17,7 +17,7 @@ from scrapeguard.facts.networks import Networks
 from scrapeguard.model import Client
 
 Family = Literal["x-forwarded-for", "forwarded"]
-Pairs = Iterable[tuple[bytes, bytes]]
+Pairs = Sequence[tuple[bytes, bytes]]
 
 MAX_BYTES, MAX_ELEMENTS = 4096, 32  # what is read of a header, from its right end
 REMEMBERED, SHORT = 8192, 512  # clients; bytes of headers up to which the client they name is remembered
@@ -63,7 +63,10 @@ class Clients:
             return self._from_peer(host, port, b"x-forwarded-for" in raw or b"forwarded" in raw)
         if self._header not in raw:
             return self._from_peer(host, port, False)
-        value = b",".join([line for name, line in pairs if name == self._header])[-MAX_BYTES - 1 :]
+        value = raw[self._header]
+        if len(raw) != len(pairs):  # a header is there more than once, perhaps this one
+            value = b",".join([line for name, line in pairs if name == self._header])
+        value = value[-MAX_BYTES - 1 :]
         proto, told = raw.get(b"x-forwarded-proto"), raw.get(b"x-forwarded-host")
         short = len(value) + len(proto or b"") + len(told or b"") <= SHORT
         return (self._from_header if short else self._decide_from_header)(host, value, proto, told)

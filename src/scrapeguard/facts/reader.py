@@ -13,13 +13,14 @@ from scrapeguard.errors import ConfigError
 from scrapeguard.facts import address as addresses
 from scrapeguard.facts.agent import classify
 from scrapeguard.facts.attest import attestations
-from scrapeguard.facts.client import Clients, Family
+from scrapeguard.facts.client import Clients, Family, Origin, Pairs
 from scrapeguard.facts.fingerprint import digest
 from scrapeguard.facts.networks import Networks
 from scrapeguard.facts.passes import NO_PASS, ChallengeSettings, Passes
 from scrapeguard.facts.reference import References
 from scrapeguard.facts.site import Sites
 from scrapeguard.facts.target import object_of, resource_of
+from scrapeguard.fleeting import fleeting
 from scrapeguard.model import Agent, Client, Facts, Headers, Identity, Resource
 
 MAX_PATH = 2048  # characters that traps are compared with
@@ -47,7 +48,7 @@ class FactsSettings:
     traps: tuple[str, ...] = ()  # paths no person sees a link to; "*" stands for anything
 
 
-@dataclass(frozen=True, slots=True)
+@fleeting
 class LogEntry:
     """One line of an access log. `None` = the format has no such field; "" = the field was empty, or "-"."""
 
@@ -111,13 +112,10 @@ class FactsReader:
 
     def read(self, scope: Mapping[str, Any], now: int) -> Facts:
         """The facts of an ASGI http or websocket scope at `now`, microseconds since 1970."""
-        headers = Headers(pairs := scope["headers"])
+        pairs = scope["headers"] if isinstance(scope["headers"], list) else list(scope["headers"])
+        headers = Headers(pairs)
         raw = headers.raw
-        origin = self._clients.read(scope.get("client"), raw, pairs)
-        attested = headers.get(self._ja4) or "" if self._ja4 and origin.trusted else ""
-        if self._attestations is not None:
-            told = self._attestations.read(raw, scope.get("method", "GET"), now, origin)
-            origin, attested = told or (origin, attested)
+        origin, attested = self._origin(scope, headers, pairs, now)
         agent_raw = raw.get(b"user-agent")
         agent = classify(None if agent_raw is None else agent_raw.decode("latin-1"))
         path, query = _path(scope), scope.get("query_string", b"").decode("latin-1")
@@ -126,6 +124,7 @@ class FactsReader:
         resource = self._resource(path, scope, headers)
         scheme = SCHEMES.get(origin.scheme or scope.get("scheme", "http"))
         method = scope.get("method", "GET")
+        passed, fault = self._passes.read(pairs, scheme, host, agent.raw, now) if b"cookie" in raw else NO_PASS
         return Facts(
             now,
             self._references.next(),
@@ -147,7 +146,8 @@ class FactsReader:
             self._sites.learn(host, origin.client.key, resource, path),
             scope["type"] == "websocket",
             self._identify(agent, origin.client, now, (method, scheme, whole, headers)),
-            *(self._passes.read(pairs, scheme, host, agent.raw, now) if b"cookie" in raw else NO_PASS),
+            passed,
+            fault,
         )
 
     def forwarded(self, scope: Mapping[str, Any]) -> bool:
@@ -182,6 +182,15 @@ class FactsReader:
             has_assets=self._sites.learn(host, client.key, resource, path),
             identity=None if agent is None else self._identify(agent, client, entry.time, None),
         )
+
+    def _origin(self, scope: Mapping[str, Any], headers: Headers, pairs: Pairs, now: int) -> tuple[Origin, str]:
+        """Who asks, and JA4 where it is attested."""
+        origin = self._clients.read(scope.get("client"), headers.raw, pairs)
+        attested = headers.get(self._ja4) or "" if self._ja4 and origin.trusted else ""
+        if self._attestations is not None:
+            told = self._attestations.read(headers.raw, scope.get("method", "GET"), now, origin)
+            origin, attested = told or (origin, attested)
+        return origin, attested
 
     def _resource(self, path: str, scope: Mapping[str, Any], headers: Headers) -> Resource:
         """What kind of thing is asked for; the pages of a challenge are ours, as notices are, and count as little."""

@@ -2,6 +2,7 @@
 
 import os
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -24,7 +25,8 @@ from scrapeguard.stores.counting import (
 )
 from scrapeguard.stores.tracks import Marks, Walks
 
-Seat = tuple[int, Cell]  # place in the plan, and the cell that answers there
+Add = Callable[[Row, Taken, int], Seen]
+Seat = tuple[int, Add, Callable[[Row, int], Seen], Seen]  # place in the plan; `add`, `look` and `empty` of its cell
 Layout = tuple[tuple[SubjectKind, tuple[Seat, ...]], ...]
 
 
@@ -76,12 +78,12 @@ class MemoryStore:
                     taken = [None] * len(taken)
             row = self._row(subject, seats, taken)
             if row is None:
-                for place, cell in seats:
-                    seen[place] = cell.empty
+                for place, _, _, empty in seats:
+                    seen[place] = empty
                 continue
-            for place, cell in seats:
+            for place, add, look, _ in seats:
                 value = taken[place]
-                seen[place] = cell.add(row, value, time) if value else cell.look(row, time)
+                seen[place] = add(row, value, time) if value else look(row, time)
         return Tally(tuple(seen), found)
 
     async def place(self, subject: str, rung: Rung, seconds: int, now: int) -> Standing:
@@ -142,7 +144,7 @@ class MemoryStore:
             self._rows.move_to_end(subject)
             if len(row.numbers) != self._numbers or len(row.walks) != self._walks:
                 row.grow(self._numbers, self._maps, self._walks)
-        elif any(taken[place] for place, _ in seats):
+        elif any(taken[seat[0]] for seat in seats):
             row = self._rows[subject] = Row()
             row.grow(self._numbers, self._maps, self._walks)
             if len(self._rows) > self._max:
@@ -154,12 +156,13 @@ class MemoryStore:
         """Lay a plan out. A later plan finds the cells of equal watches as they are; rows grow for the rest."""
         if len(self._laid) >= PLANS:
             self._laid.clear()
-        layout = tuple(
-            (group.kind, tuple(zip(group.places, map(self._cell, group.watches), strict=True)))
-            for group in groups(plan)
-        )
+        layout = tuple((group.kind, tuple(map(self._seat, group.places, group.watches))) for group in groups(plan))
         self._laid[id(plan)] = plan, layout
         return layout
+
+    def _seat(self, place: int, watch: Watch) -> Seat:
+        cell = self._cell(watch)
+        return place, cell.add, cell.look, cell.empty
 
     def _cell(self, watch: Watch) -> Cell:
         name = field(watch)
