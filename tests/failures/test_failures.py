@@ -22,9 +22,10 @@ from serving import Served, serve, wait_until
 
 from scrapeguard.cli import main
 from scrapeguard.evidence.duty import finish
+from scrapeguard.evidence.hour import now
 from scrapeguard.evidence.incidents import incidents
 from scrapeguard.evidence.keeper import Keeper, KeeperSettings, elect
-from scrapeguard.evidence.log import EvidenceLog, EvidenceSettings, now
+from scrapeguard.evidence.log import EvidenceLog, EvidenceSettings
 from scrapeguard.evidence.verify import ANCHORED, INCOMPLETE, Result, trust, verify
 from scrapeguard.exports.bundle import export
 from scrapeguard.exports.keeping import Keeping
