@@ -21,7 +21,7 @@ from scrapeguard.config import load
 from scrapeguard.doors.formats import FORMATS, guess
 from scrapeguard.doors.replay import Replay
 from scrapeguard.errors import FormatError
-from scrapeguard.facts.reader import LogEntry
+from scrapeguard.facts.logged import LogEntry
 from scrapeguard.model import Rung
 
 LINE = re.compile(r'"(\S+) (\S+) [^"]*" (\d+) (\d+|-) "([^"]*)" \S+ "([^"]*)"$')

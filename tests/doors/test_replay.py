@@ -25,7 +25,7 @@ from scrapeguard.doors.summary import summary
 from scrapeguard.errors import InputError
 from scrapeguard.evidence.incidents import incidents
 from scrapeguard.evidence.reading import segments
-from scrapeguard.facts.reader import LogEntry
+from scrapeguard.facts.logged import LogEntry
 from scrapeguard.guard import NOTICE
 from scrapeguard.model import Outcome, Rung
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scrapeguard.errors import ConfigError
-from scrapeguard.facts.reader import FactsReader, FactsSettings, LogEntry
+from scrapeguard.facts.logged import LogEntry
+from scrapeguard.facts.reader import FactsReader, FactsSettings
 from scrapeguard.model import Agent, Facts, Headers, Resource
 
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36"

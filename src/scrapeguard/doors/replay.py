@@ -22,7 +22,7 @@ from scrapeguard.doors.log_file import LogFile
 from scrapeguard.errors import EvidenceError, FormatError, InputError
 from scrapeguard.evidence.canonical import Json
 from scrapeguard.evidence.log import EvidenceSettings
-from scrapeguard.facts.reader import LogEntry
+from scrapeguard.facts.logged import LogEntry
 from scrapeguard.guard import NOTICE, Judge
 from scrapeguard.model import Outcome, Rung, Verdict
 from scrapeguard.stores import StoreSettings

@@ -10,24 +10,20 @@ from typing import Any
 from urllib.parse import quote
 
 from scrapeguard.errors import ConfigError
-from scrapeguard.facts import address as addresses
 from scrapeguard.facts.agent import classify
 from scrapeguard.facts.attest import attestations
 from scrapeguard.facts.client import Clients, Family, Origin, Pairs
 from scrapeguard.facts.fingerprint import digest
+from scrapeguard.facts.logged import SCHEMES, LogEntry, from_log, named, split
 from scrapeguard.facts.networks import Networks
 from scrapeguard.facts.passes import NO_PASS, ChallengeSettings, Passes
 from scrapeguard.facts.reference import References
 from scrapeguard.facts.site import Sites
 from scrapeguard.facts.target import object_of, resource_of
-from scrapeguard.fleeting import fleeting
 from scrapeguard.model import Agent, Client, Facts, Headers, Identity, Resource
 
 MAX_PATH = 2048  # characters that traps are compared with
-SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
-HOST = re.compile(r"([a-z0-9_.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::\d{0,5})?")
 COMMON = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
-ABSOLUTE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,15})://([^/?#]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,27 +42,6 @@ class FactsSettings:
     credential_headers: tuple[str, ...] = ("authorization", "x-api-key")
     secret: str = ""  # keys the credential digests; "" = a new one with each start
     traps: tuple[str, ...] = ()  # paths no person sees a link to; "*" stands for anything
-
-
-@fleeting
-class LogEntry:
-    """One line of an access log. `None` = the format has no such field; "" = the field was empty, or "-"."""
-
-    time: int  # microseconds since 1970, UTC
-    address: str
-    port: int | None
-    method: str
-    target: str  # as in the request line
-    host: str | None
-    scheme: str | None
-    agent: str | None
-    referer: str | None
-    headers: Headers | None
-    user: str | None
-    status: int | None
-    bytes: int | None
-    micros: int | None
-    line: int
 
 
 Sent = tuple[str, str | None, str, Headers]  # method, scheme, path with query
@@ -106,8 +81,8 @@ class FactsReader:
         self._key = (
             blake2b(settings.secret.encode(), digest_size=32).digest() if settings.secret else secrets.token_bytes(32)
         )
-        self._from_log = lru_cache(8192)(_from_log)
-        self._host = lru_cache(1024)(_host)
+        self._from_log = lru_cache(8192)(from_log)
+        self._host = lru_cache(1024)(named)
         classify(COMMON)  # reads the lists of crawlers and browsers now, not while the first visitor waits
 
     def read(self, scope: Mapping[str, Any], now: int) -> Facts:
@@ -156,7 +131,7 @@ class FactsReader:
 
     def read_log(self, entry: LogEntry) -> Facts:
         """The facts of a log line; what its format does not hold is None."""
-        scheme, host, path, query = _split(entry)
+        scheme, host, path, query = split(entry)
         client = self._from_log(entry.address, entry.port)
         agent = None if entry.agent is None else classify(entry.agent)
         resource = resource_of(path, entry.headers)
@@ -227,29 +202,3 @@ def _path(scope: Mapping[str, Any]) -> str:
     if raw:
         return raw.partition(b"?")[0].decode("latin-1")
     return quote(scope.get("path", ""), safe="/!$&'()*+,;=:@-._~", errors="replace")
-
-
-def _host(value: str | bytes) -> str:
-    """Lower-case, without port; "" for what is no host."""
-    text = value if isinstance(value, str) else value.decode("latin-1")
-    match = HOST.fullmatch(text.lower())
-    return match[1] if match else ""
-
-
-def _split(entry: LogEntry) -> tuple[str | None, str | None, str, str]:
-    """Scheme, host, path and query of a request line's target: a path, an absolute URL, "*", or garbage."""
-    scheme, host, target = entry.scheme, entry.host, entry.target
-    absolute = ABSOLUTE.match(target)
-    if absolute is not None:
-        scheme, host, target = absolute[1].lower(), absolute[2], target[absolute.end() :]
-    path, _, query = target.partition("#")[0].partition("?")
-    return SCHEMES.get(scheme or ""), None if host is None else _host(host), path or "/", query
-
-
-def _from_log(text: str, port: int | None) -> Client:
-    """A client from a log's first field; a name instead of an address is counted under that name."""
-    address = addresses.parse(text)
-    if address is None:
-        name = text[:255] if text != "-" else ""
-        return Client(name, name, "", port, None, "log")
-    return Client(str(address), *addresses.keys(address), port, None, "log")

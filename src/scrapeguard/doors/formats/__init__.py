@@ -9,7 +9,7 @@ from scrapeguard.doors.formats.combined import combined, combined_agent, combine
 from scrapeguard.doors.formats.json_lines import json_lines
 from scrapeguard.doors.formats.traefik import traefik
 from scrapeguard.errors import FormatError
-from scrapeguard.facts.reader import LogEntry
+from scrapeguard.facts.logged import LogEntry
 
 Parse = Callable[[str, int], LogEntry]  # a line without its end, and its number; raises FormatError with the reason
 

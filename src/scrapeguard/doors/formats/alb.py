@@ -8,7 +8,7 @@ import re
 
 from scrapeguard.doors.fields import iso_time, node, request_line, unescape
 from scrapeguard.errors import FormatError
-from scrapeguard.facts.reader import LogEntry
+from scrapeguard.facts.logged import LogEntry
 
 INSIDE = r'(?:[^"\\]++|\\.)*+'
 LINE = re.compile(

@@ -3,7 +3,7 @@
 from scrapeguard.doors.fields import node, request
 from scrapeguard.doors.json_fields import Record, moment, number, part, record, text
 from scrapeguard.errors import FormatError
-from scrapeguard.facts.reader import LogEntry
+from scrapeguard.facts.logged import LogEntry
 from scrapeguard.model import Headers
 
 REDACTED = ["REDACTED"]  # stands for cookies and credentials: one value for everybody says nothing about anybody

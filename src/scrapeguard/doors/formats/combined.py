@@ -14,7 +14,7 @@ from typing import NamedTuple
 from scrapeguard.doors.fields import behind, node, request_line, unescape, written_time
 from scrapeguard.errors import FormatError
 from scrapeguard.facts.address import parse, parse_node
-from scrapeguard.facts.reader import LogEntry
+from scrapeguard.facts.logged import LogEntry
 
 INSIDE = r'(?:[^"\\]++|\\.)*+'
 BARE = r'(?: [^" ][^ ]*+)*+'

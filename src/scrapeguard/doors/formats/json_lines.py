@@ -6,7 +6,7 @@ from functools import lru_cache
 from scrapeguard.doors.fields import Request, behind, node, request, request_line
 from scrapeguard.doors.json_fields import moment, number, record, text
 from scrapeguard.errors import FormatError
-from scrapeguard.facts.reader import LogEntry
+from scrapeguard.facts.logged import LogEntry
 
 NAMES = {  # what a field means: the names it is found under, lower-case and without "_", "-", "." and "$"; best first
     "time": "msec timeiso8601 timestamp @timestamp timelocal time ts datetime date",

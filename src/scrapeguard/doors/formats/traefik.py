@@ -3,7 +3,7 @@
 from scrapeguard.doors.fields import request
 from scrapeguard.doors.json_fields import moment, number, record, text
 from scrapeguard.errors import FormatError
-from scrapeguard.facts.reader import LogEntry
+from scrapeguard.facts.logged import LogEntry
 
 
 def traefik(line: str, place: int) -> LogEntry:
