@@ -37,7 +37,8 @@ def facts(
 class Busy:
     """A site with so many workers: what happens is written in the order of time, by one worker or another."""
 
-    def __init__(self, folder: Path, workers: int = 1) -> None:
+    def __init__(self, folder: Path, workers: int = 1, zero: int = building.START) -> None:
+        self._zero = zero  # when it begins, microseconds
         self._logs = [open_log(folder) for _ in range(workers)]
         self._requests: list[tuple[Facts, Verdict, Outcome]] = []
 
@@ -46,7 +47,8 @@ class Busy:
 
     def close(self) -> None:
         for number, each in enumerate(sorted(self._requests, key=lambda each: each[0].time)):
-            self._logs[number % len(self._logs)].request(*each)
+            made = replace(each[0], time=each[0].time - building.START + self._zero)
+            self._logs[number % len(self._logs)].request(made, *each[1:])
         for log in self._logs:
             log.close()
 
@@ -73,9 +75,16 @@ def walk(log: Busy, address: str, start: float, item: int, print_: str = BOT, ta
     return end + 2
 
 
-def rotation(folder: Path, addresses: int = 4, crowd: int = 300, print_: str = BOT, start: float = 1000) -> list[str]:
+def rotation(
+    folder: Path,
+    addresses: int = 4,
+    crowd: int = 300,
+    print_: str = BOT,
+    start: float = 1000,
+    zero: int = building.START,
+) -> list[str]:
     """A crowd; a scraper that asks robots.txt, and after each block goes on from the next address 4 s later."""
-    log = Busy(folder)
+    log = Busy(folder, 1, zero)
     people(log, crowd)
     second, used = start, [f"203.0.{113 + number}.{7 + number}" for number in range(addresses)]
     robots = facts(second - 1, "/robots.txt", used[0], print_, resource=Resource.NOTICE)

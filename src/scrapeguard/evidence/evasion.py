@@ -158,7 +158,7 @@ class Evasion:
             self._say(_since(entry, "again", one.stop, {"held": "yes" if held else "no"}))
             one.stop = None
         if one.agent and entry.agent != one.agent:
-            self._once(one, _step(entry, "agent", {"after": entry.agent[:300], "before": one.agent[:300]}))
+            self._once(one, _step(entry, "agent", {"new": entry.agent[:300], "old": one.agent[:300]}))
 
     def _disguise(self, entry: Entry, one: _One) -> None:
         for sign in entry.signs:

@@ -102,7 +102,8 @@ def _numbered(parts: list[Part], links: Sequence[Link], look_back: int) -> Itera
         since = max([first.opened - look_back, *(ended.get(subject, 0) for subject in part.subjects)])
         own = {link.id: link for subject in part.subjects for link in touching.get(subject, ())}
         told = sorted(
-            (link for link in own.values() if since <= link.second.time <= last), key=lambda link: link.second.time
+            (link for link in own.values() if link.first.time <= last and link.second.time >= since),
+            key=lambda link: link.second.time,
         )
         yield Found(first.actor, first.opening, first.digest, last, since, tuple(sorted(part.subjects)), tuple(told))
         ended |= dict.fromkeys(part.subjects, last + 1)

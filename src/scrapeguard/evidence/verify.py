@@ -70,13 +70,14 @@ CHECKS = {
     "C10": "completeness",
     "C11": "figures",
     "C12": "exhibits",
+    "C13": "links",
 }
 
 
 PUBLIC = {  # kinds of records of the log about itself, all of which are shown
     "start", "close", "gap", "recovery", "damage", "clock", "config.activated", "notice.published", "window.close",
     "anchor", "anchor.delayed", "anchor.resumed", "key.rotated", "selftest.result", "retention", "gap.start", "gap.end",
-    "alarm.overblock",
+    "alarm.overblock", "link.rejected",
 }  # fmt: skip
 
 
@@ -194,6 +195,8 @@ class Check:
         result.steps.append(("C11", audit.figures()))
         self.at = "C12"
         result.steps.append(("C12", audit.exhibits.check(files)))
+        self.at = "C13"
+        result.steps.append(("C13", audit.links.check(audit.sums.actors, bool(audit.number["dark"]))))
         result.missing += audit.missing
         self._conclude(result)
 
@@ -754,6 +757,7 @@ class Audit:
         self.named: set[str] = set()  # files that records name by digest
         self.sums = Figures(files)
         self.exhibits = Exhibits()
+        self.links = Links(self.sums.told)
         self.number = Counter[str]()
         self._openings: Iterator[tuple[int, bytes, int]] | None = None
         self._next: tuple[int, bytes, int] = (-1, b"", 0)
@@ -819,7 +823,7 @@ class Audit:
         if (log.shard, name) not in runs:
             runs[log.shard, name] = Run(fields["n"], array("Q"))
         runs[log.shard, name].leaves.append(index)
-        opened = self._opened(log, index, fields["sd"])
+        opened = self._opened(log, index, fields["sd"], linked=writer.digest in self.links.wanted)
         client = opened.get("client")
         if client is not None and self.subjects.setdefault(fields["sub"], client["key"]) != client["key"]:
             raise Refused("one pseudonym stands for two", log.folder + "disclosures.txt", 0, "C9")
@@ -827,11 +831,13 @@ class Audit:
             self.number["dark"] += 1
         else:
             self.sums.add(fields, opened, name, line)
+            if writer.digest in self.links.wanted:
+                self.links.add(writer.digest, fields, opened)
         if "exchange" in opened:
             with shaped(log.folder + "disclosures.txt", 0, "C12"):
                 self.exhibits.add(log, index, fields, line, opened)
 
-    def _opened(self, log: Log, index: int, commitments: dict[str, str]) -> dict[str, Any]:
+    def _opened(self, log: Log, index: int, commitments: dict[str, str], *, linked: bool = False) -> dict[str, Any]:
         """The disclosures of a record, each under the commitment that the record holds."""
         name = log.folder + "disclosures.txt"
         opened: dict[str, Any] = {}
@@ -844,7 +850,7 @@ class Audit:
             if group in opened or commitments.get(group) != hashlib.sha256(text).hexdigest():
                 raise Refused(f"the record does not commit to this {group!a}", name, number, "C9")
             opened[group] = {}
-            if group in ("client", "exchange", "request"):  # what the others say is not needed here
+            if linked or group in ("client", "exchange", "request"):  # what the others say is not needed here
                 try:
                     _, _, opened[group] = json.loads(text)
                 except (ValueError, TypeError, RecursionError) as error:
@@ -874,6 +880,8 @@ class Audit:
         self.writers[name].started |= kind == "start"
         if kind in PUBLIC:
             self.events.setdefault(log.shard, []).append((index, kind))
+        if kind == "link.rejected":
+            self.links.rejected.add(str(what["link"]))
         if kind == "window.close":
             self._close(log, index, what, file, number)
         else:
@@ -1207,6 +1215,90 @@ def warc(place: str, fields: dict[str, Any], line: bytes, client: dict[str, Any]
 
 def w3c(micros: int) -> str:
     return f"{datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros):%Y-%m-%dT%H:%M:%S.%fZ}"
+
+
+class Links:
+    """Why several subjects are one actor: each link rests on two disclosed records that share what it says they share.
+
+    How often a link would join strangers is the maker's count among records that are not here: it is not checked.
+    """
+
+    def __init__(self, told: dict[str, Any]) -> None:
+        with shaped(INCIDENT, 0, "C13"):
+            self.told: list[dict[str, Any]] = [dict(link) for link in told["links"]]
+            self.steps = {str(step["digest"]) for step in told["evasion"]}
+            ends = {str(link[end]["digest"]) for link in self.told for end in ("first", "second")}
+            self.wanted = self.steps | ends
+        self.found: dict[str, dict[str, Any]] = {}  # digest of a record -> what a link can rest on
+        self.rejected: set[str] = set()
+
+    def add(self, digest: str, fields: dict[str, Any], opened: dict[str, Any]) -> None:
+        agent, account = opened.get("agent", {}), opened.get("account", {})
+        self.found[digest] = {
+            "agent": agent.get("fingerprint") or agent.get("agent"),
+            "credential": account.get("credential"),
+            "pass": account.get("pass"),
+            "ref": fields["what"]["ref"],
+            "subject": "address:" + (opened["client"]["key"] or "unknown"),
+            "t": fields["t"],
+        }
+
+    def check(self, subjects: set[str], dark: bool) -> str:
+        """C13: the links that are followed hold and lead from one subject to all; those rejected are not followed."""
+        if dark:
+            return "nothing, as there are requests that cannot be opened"
+        group = {subject: subject for subject in subjects}  # each leads to another of its group, or is its head
+        count = 0
+        with shaped(INCIDENT, 0, "C13"):
+            for link in self.told:
+                if link["rejected"] is not None:
+                    if link["id"] not in self.rejected:
+                        raise Refused(f"no record rejects the link {link['id']}", INCIDENT)
+                    continue
+                one, other = self._ends(link)
+                count += 1
+                group[head(group, one)] = head(group, other)
+            heads = {head(group, subject) for subject in subjects}
+            if len(heads) > 1:
+                lone = min(subject for subject in subjects if head(group, subject) != head(group, min(subjects)))
+                raise Refused(f"no link joins {lone} to the others", INCIDENT)
+            for digest in sorted(self.steps - self.found.keys()):
+                raise Refused(f"a step of the story rests on the record {digest[:16]}, which is not here", INCIDENT)
+        return (
+            f"{count} links between {len(subjects)} subjects and {len(self.steps)} steps, each by records that are here"
+        )
+
+    def _ends(self, link: dict[str, Any]) -> tuple[str, str]:
+        """The subjects that a link joins; Refused when its records do not bear it out."""
+        name, first, second = str(link["id"]), link["first"], link["second"]
+        text = f"{link['reason']}|{first['digest']}|{second['digest']}"
+        if hashlib.sha256(text.encode()).hexdigest()[:12] != name:
+            raise Refused(f"the link {name} is not between these two records", INCIDENT)
+        if name in self.rejected or not link["joined"]:
+            raise Refused(f"the link {name} was rejected, and is followed", INCIDENT)
+        ends = []
+        for told in (first, second):
+            found = self.found.get(told["digest"])
+            if found is None:
+                raise Refused(f"the link {name} rests on the record {told['digest'][:16]}, which is not here", INCIDENT)
+            if any(found[key] != told[key] for key in ("ref", "subject", "t")):
+                raise Refused(f"the link {name} says something else of the record {told['digest'][:16]}", INCIDENT)
+            ends.append(found)
+        shared = SHARED.get(link["reason"], "")
+        if shared and (not ends[0][shared] or ends[0][shared] != ends[1][shared]):
+            raise Refused(f"the records of the link {name} do not share their {shared}", INCIDENT)
+        if link["apart_us"] != ends[1]["t"] - ends[0]["t"] or link["apart_us"] < 0:
+            raise Refused(f"the records of the link {name} are not so far apart", INCIDENT)
+        return str(ends[0]["subject"]), str(ends[1]["subject"])
+
+
+SHARED = {"return": "agent", "network": "agent", "rotation": "agent", "account": "credential", "pass": "pass"}
+
+
+def head(group: dict[str, str], subject: str) -> str:
+    while group[subject] != subject:
+        subject = group[subject]
+    return subject
 
 
 # ----------------------------------------------------------------------------- time stamps (RFC 3161)

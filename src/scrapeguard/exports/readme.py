@@ -15,7 +15,9 @@ Whatever a thief of the log's key who also reaches the time-stamp authority inve
 That nothing is missing. A request that never reached the log left no trace; what the log knows to be missing is listed.
 That no process told of a gap later: the counts say how many gaps and other records about itself the log had when the \
 last hour was closed; who could write again only after that told it behind the stretch that is shown.
-Records of the hour that was not closed yet, and those of an actor's other addresses: the counts are by pseudonym.
+Records of the hour that was not closed yet: the counts are by hour.
+That several addresses are one person, or that an address which is not here is not the same actor. A link is an \
+inference; how often it would join strangers is counted in the log by its keeper, and who imitates others can be joined.
 Intent. A signal is an observation with a number and a limit; what it means is for the reader to judge.
 That the objects are protected by law. Requests and bytes are counted here, and no legal opinion is given.
 """.splitlines()
