@@ -1,4 +1,4 @@
-"""Bundles of actors with several addresses: complete for each, joined by links that can be checked, rejections and all."""
+"""Bundles of actors with several addresses: complete for each, joined by links that are checked, rejections too."""
 
 import json
 import sys

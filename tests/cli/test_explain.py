@@ -1,6 +1,7 @@
 """`explain`: by the reference a visitor quotes, what was seen, what it weighed and what would have changed it."""
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from scrapeguard.config import Config
 from scrapeguard.model import Identity, Rung, Verdict
 from scrapeguard.notices import NoticeSettings
 from scrapeguard.policy import Policy
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "evidence"))
+from linking import rotation
 
 FIRST, LATER, SEEN, CALM, KNOWN = (
     "7H2K-9QXA-0001",
@@ -91,7 +95,13 @@ def test_an_identity_is_told_with_how_it_was_settled_and_no_control_reaches_the_
     assert "\x1b" not in output
 
 
-@pytest.mark.parametrize("quoted", ["7h2k-9qxa-0001", "7H2K9QXA0001", " 7h2k 9qxa oool ", "7H2K-9QXA-OOO1"])
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        "7h2k-9qxa-0001", "7H2K9QXA0001", " 7h2k 9qxa oool ", "7H2K-9QXA-OOO1", "7H2K 9QXA OOO1", "7h2k-9qxa-oooi",
+        "7H2K.9QXA.000L", "7H2K–9QXA–0001", "urn:scrapeguard:7H2K-9QXA-0001",
+    ],
+)  # fmt: skip
 def test_a_reference_is_found_as_people_quote_it(directory: Path, quoted: str) -> None:
     assert told(directory, quoted)["reference"] == FIRST
 
@@ -123,3 +133,12 @@ def test_a_damaged_log_and_a_lost_configuration_still_explain(directory: Path, t
     (tmp_path / "records" / record.name).write_bytes(torn)
     (tmp_path / "records" / "empty.jsonl").write_bytes(b"")
     assert "by default; the one in force then was not kept" in run(tmp_path, FIRST).output
+
+
+def test_the_other_addresses_of_the_same_actor_are_named(tmp_path: Path) -> None:
+    used = rotation(tmp_path, addresses=3)
+    one = told(tmp_path, "st0p-oo2o")
+    assert one["linked"] == [f"address:{used[0]}", f"address:{used[2]}"]
+    output = run(tmp_path, "ST0P-0020").output
+    assert f"2 other addresses are taken for the same actor: {used[0]}, {used[2]}." in output
+    assert f"`scrapeguard links list {one['incident']}` says why" in output

@@ -14,6 +14,7 @@ from scrapeguard.cli.doctor import doctor
 from scrapeguard.cli.evidence import export, incidents, show, verify
 from scrapeguard.cli.explain import explain
 from scrapeguard.cli.keeper import fsck, keeper, keys
+from scrapeguard.cli.links import links
 from scrapeguard.cli.notices import notices
 from scrapeguard.cli.privacy import expense, hold, subject
 from scrapeguard.cli.proxy import proxy
@@ -32,6 +33,7 @@ COMMANDS: tuple[click.Command, ...] = (
     watch,
     incidents,
     show,
+    links,
     explain,
     export,
     verify,

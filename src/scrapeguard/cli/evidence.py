@@ -16,10 +16,13 @@ from scrapeguard.evidence.access import looking
 from scrapeguard.evidence.incident import Incident
 from scrapeguard.evidence.keeper import KeeperSettings
 from scrapeguard.evidence.log import EvidenceSettings
+from scrapeguard.evidence.who import Who
 from scrapeguard.exports.bundle import Extras, price
 from scrapeguard.exports.bundle import export as pack
+from scrapeguard.exports.english import SAID
 from scrapeguard.exports.keeping import Keeping
 from scrapeguard.exports.loss import catalogue as counted
+from scrapeguard.exports.timeline import name_of, percent, phrase
 from scrapeguard.exports.words import lasting, many, moment, number, printable, size
 
 DIRECTORY = EvidenceSettings().directory
@@ -202,7 +205,7 @@ def _console() -> Console:
 def _row(each: Incident) -> tuple[str, ...]:
     return (
         each.found.id[:8],
-        printable(each.found.actor.removeprefix("address:")),
+        printable(each.found.actor.removeprefix("address:")) + (f" +{len(each.who) - 1}" if len(each.who) > 1 else ""),
         moment(each.first)[:16],
         each.imposed.label if each.placed else f"({each.intended.label})",  # in brackets: only observed
         number(each.requests),
@@ -212,11 +215,17 @@ def _row(each: Incident) -> tuple[str, ...]:
     )
 
 
+def _whom(who: Who) -> str:
+    """One address of several, with its ports and networks."""
+    ports = "" if who.first_port is None else f", ports {who.first_port} to {who.last_port}"
+    return f"{name_of(who.subject)}  {moment(who.first)} to {moment(who.last)}, {many(who.requests, 'request')}{ports}"
+
+
 def _facts(each: Incident) -> list[tuple[str, str]]:
     taken, after = each.taken, each.after
     facts = [
         ("incident", each.found.id),
-        ("actor", each.found.actor),
+        ("actor", "\n".join(map(_whom, list(each.who.values())[:20]))),
         ("when", f"{moment(each.first)} to {moment(each.last)} ({lasting(each.last - each.first)})"),
         ("mode", ", ".join(each.most("modes"))),
         ("hosts", ", ".join(each.most("hosts"))),
@@ -229,10 +238,9 @@ def _facts(each: Incident) -> list[tuple[str, str]]:
         ("refused", number(each.refused)),
     ]
     facts += [(f"signal {name}", f"{number(one.count)} × {one.reason}") for name, one in each.detected.items()]
-    for placed in each.measures[:20]:
-        back = "no request after it" if placed.back is None else f"next request {lasting(placed.back)} later"
-        told = f"{placed.rung.label} for {placed.seconds} s ({placed.cause}), {back}, {placed.refused} more refused"
-        facts.append((moment(placed.time), told))
+    for step in each.evasion.steps()[:40]:
+        sure = "" if step.ppm is None else f" [inferred; wrong at most in {percent(step.ppm)}]"
+        facts.append((moment(step.time), f"{name_of(step.subject)}  {phrase(step, each, SAID)}{sure}"))
     if each.placed:
         facts.append(
             ("came back", f"{number(each.returned)} requests after the first measure, {size(after.bytes)} taken")

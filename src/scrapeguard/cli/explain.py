@@ -7,6 +7,7 @@ import click
 
 from scrapeguard.cli.evidence import DIRECTORY
 from scrapeguard.evidence import finding
+from scrapeguard.evidence import incidents as view
 from scrapeguard.evidence.access import looking
 from scrapeguard.exports import explanation
 from scrapeguard.exports.words import printable
@@ -21,13 +22,14 @@ def explain(reference: str, directory: Path, as_json: bool) -> None:
 
     The reference is on every refusal; a visitor may quote it with or without dashes, in capitals or not. The answer
     says what was seen, what each signal weighed, which limits were in force, what the smallest change is that would
-    have changed the decision, and what the visitor was told.
+    have changed the decision, what the visitor was told, and which other addresses are taken for the same actor.
     """
     told = []
     with looking(directory, "explain", reference=reference):
         for found in finding.find(directory, reference):
             placed = finding.placing(directory, found) if found.cause == "standing" else None
-            told.append(explanation.explain(found, placed, finding.force(directory, found)))
+            incident = view.containing(directory, found) if found.odd else None
+            told.append(explanation.explain(found, placed, finding.force(directory, found), incident))
     if as_json:
         click.echo(json.dumps([explanation.fields(one) for one in told], indent=2))
         return

@@ -112,7 +112,7 @@ class Crowd:
 
     def error(self, link: Link) -> Error:
         """How often such a link joins strangers, not counting the two who are linked."""
-        own = {link.first.subject, link.second.subject} - self.odd
+        own = [each.subject for each in (link.first, link.second) if each.subject not in self.odd]
         shared, of = max(len(self._having[link.feature]) - len(own), 0), max(len(self._strangers) - len(own), 0)
         beside = max(self._beside[link.looks, link.network] - len(own), 0) if link.looks and link.network else 0
         share, arrivals, seconds = share_at_most(shared, of), None, 0

@@ -15,6 +15,7 @@ from scrapeguard.model import Rung
 
 LOOKALIKES = str.maketrans("OIL", "011")  # as people read and type them
 SECOND = 1_000_000
+URN = "urn:scrapeguard:"  # as an answer for programs writes it
 
 
 def find(directory: Path, reference: str) -> list[Entry]:
@@ -35,7 +36,8 @@ def find(directory: Path, reference: str) -> list[Entry]:
 
 def spellings(reference: str) -> list[str]:
     """A reference as quoted, and as it must have been printed."""
-    letters = re.sub(r"[^0-9A-Z]", "", reference.upper()).translate(LOOKALIKES)
+    quoted_of = reference.strip().lower().removeprefix(URN).upper()
+    letters = re.sub(r"[^0-9A-Z]", "", quoted_of).translate(LOOKALIKES)
     return list(dict.fromkeys((reference.strip(), "-".join(re.findall(".{1,4}", letters)))))
 
 

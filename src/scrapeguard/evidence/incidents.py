@@ -77,6 +77,12 @@ def incident(directory: Path, name: str, idle: int = IDLE) -> Incident:
     )
 
 
+def containing(directory: Path, entry: Entry) -> Found | None:
+    """The incident that an odd request belongs to; the whole log is read for it."""
+    found = find(directory, configured_idle(directory))
+    return next((each for each in found if entry.actor in each.subjects and each.covers(entry.time)), None)
+
+
 def find(directory: Path, idle: int = IDLE) -> list[Found]:
     """Where incidents open and end, by the time they opened; the same whatever order the requests were written in."""
     spans: dict[str, list[Found]] = {}

@@ -54,7 +54,7 @@ def _follow(parts: dict[int, Part], spans: dict[str, list[Found]], link: Link, i
     if not known:
         return
     into = known[0]
-    if len(into.subjects | known[-1].subjects | {ref.subject for ref, _ in ends}) > MOST_SUBJECTS:
+    if len(into.subjects) + len(known[-1].subjects) > MOST_SUBJECTS:
         return
     if known[-1] is not into:
         small, into = sorted((into, known[-1]), key=lambda part: len(part.spans))
@@ -101,9 +101,7 @@ def _numbered(parts: list[Part], links: Sequence[Link], look_back: int) -> Itera
         first, last = min(part.spans, key=lambda span: span.opening), part.last
         since = max([first.opened - look_back, *(ended.get(subject, 0) for subject in part.subjects)])
         own = {link.id: link for subject in part.subjects for link in touching.get(subject, ())}
-        told = sorted(
-            (link for link in own.values() if link.first.time <= last and link.second.time >= since),
-            key=lambda link: link.second.time,
-        )
+        near = (link for link in own.values() if link.first.time <= last and link.second.time >= since)
+        told = sorted(near, key=lambda link: (link.second.time, link.id))
         yield Found(first.actor, first.opening, first.digest, last, since, tuple(sorted(part.subjects)), tuple(told))
         ended |= dict.fromkeys(part.subjects, last + 1)

@@ -7,6 +7,7 @@ from scrapeguard.exports.words import number, shown, size
 from scrapeguard.model import Rung
 
 THERE, PARTLY, MISSING = "there", "partly", "missing"
+TRICKS = ("impostor", "forged", "agent", "trap", "cookieless", "api", "adapted")  # steps round a measure
 
 
 def states(sources: Sources) -> Mapping[str, str]:
@@ -17,7 +18,7 @@ def states(sources: Sources) -> Mapping[str, str]:
         "a": PARTLY if any(content for _, _, content in sources.notices) else MISSING,
         "b": PARTLY if enforced else MISSING,
         "c": THERE if incident.robots_asked and incident.refused else PARTLY if _told(sources) else MISSING,
-        "d": PARTLY if incident.returned else MISSING,
+        "d": THERE if incident.evasion.counts["moved"] else PARTLY if incident.returned else MISSING,
         "e": THERE if incident.taken.requests else MISSING,
         "f": PARTLY if incident.most("addresses") else MISSING,
         "g": MISSING,
@@ -34,7 +35,14 @@ def _told(sources: Sources) -> bool:
 def table(sources: Sources, says: Says) -> str:
     """The table as HTML."""
     incident = sources.incident
+    steps = incident.evasion.counts
     values = {
+        "accounts": number(len({each for who in incident.who.values() for each in who.most("accounts")})),
+        "fingerprints": number(len(incident.most("fingerprints"))),
+        "links": number(sum(link.holds for link in incident.found.links)),
+        "moves": number(steps["moved"] + steps["carried"]),
+        "subjects": number(len(incident.who)),
+        "tricks": number(sum(steps[kind] for kind in TRICKS)),
         "agents": number(len(incident.most("agents"))),
         "bytes": size(incident.taken.bytes),
         "expenses": number(len(sources.loss.expenses)),

@@ -7,6 +7,7 @@ from typing import Any
 
 from scrapeguard.config import values
 from scrapeguard.evidence.entry import Entry
+from scrapeguard.evidence.incident import Found
 from scrapeguard.exports.words import lasting, many, moment
 from scrapeguard.model import Rung, Signal
 from scrapeguard.policy import Change, Policy
@@ -36,13 +37,14 @@ class Explanation:
     force: Mapping[str, Any]
     policy: Policy | None
     change: Change | None
+    incident: Found | None  # that it belongs to
 
     @property
     def signals(self) -> list[Signal]:
         return signals(self.found if self.found.signs or self.placed is None else self.placed)
 
 
-def explain(found: Entry, placed: Entry | None, force: Mapping[str, Any]) -> Explanation:
+def explain(found: Entry, placed: Entry | None, force: Mapping[str, Any], incident: Found | None = None) -> Explanation:
     """Explain `found`; `placed` is the request that put its actor on the rung it stood on, if any."""
     table = force.get("policy")
     known = Policy.__dataclass_fields__
@@ -50,7 +52,7 @@ def explain(found: Entry, placed: Entry | None, force: Mapping[str, Any]) -> Exp
     policy = Policy(**numbers) if table else None
     rules = policy or Policy()
     source = placed if found.cause == "standing" and placed is not None else found
-    return Explanation(found, placed, force, policy, rules.nearest(signals(source)))
+    return Explanation(found, placed, force, policy, rules.nearest(signals(source)), incident)
 
 
 def signals(found: Entry) -> list[Signal]:
@@ -73,7 +75,25 @@ def sentences(told: Explanation) -> list[str]:
     said += _weights(told)
     said += _change(told)
     said += _told(told)
+    said += _actor(told)
     return said
+
+
+def _actor(told: Explanation) -> list[str]:
+    """Whom else it is laid to."""
+    incident = told.incident
+    others = others_of(told)
+    if incident is None or not others:
+        return []
+    names = ", ".join(each.partition(":")[2] for each in others[:10]) + (", …" if len(others) > 10 else "")
+    whom = many(len(others), "other address is", "other addresses are")
+    why = f"`scrapeguard links list {incident.id}` says why, and how often that would be chance"
+    return [f"{whom} taken for the same actor: {names}.", f"{why}; a link that is wrong can be rejected."]
+
+
+def others_of(told: Explanation) -> list[str]:
+    """The other subjects of the actor."""
+    return [] if told.incident is None else [each for each in told.incident.subjects if each != told.found.actor]
 
 
 def _identity(found: Entry) -> list[str]:
@@ -183,5 +203,7 @@ def fields(told: Explanation) -> dict[str, object]:
             "score": change.score,
             "rung": change.rung.label,
         },
+        "incident": None if told.incident is None else told.incident.id,
+        "linked": others_of(told),
         "sentences": sentences(told),
     }

@@ -6,8 +6,7 @@ what all this does not prove. Nothing in it is fetched, nothing runs; every word
 
 from collections.abc import Iterator
 
-from scrapeguard.evidence.sums import Placed
-from scrapeguard.exports import charts
+from scrapeguard.exports import charts, timeline
 from scrapeguard.exports.elements import table as elements
 from scrapeguard.exports.heard import table as heard
 from scrapeguard.exports.loss import PERIODS
@@ -19,15 +18,14 @@ from scrapeguard.model import Rung
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 THRESHOLDS = ("throttle", "challenge", "tarpit", "block")
-SHOWN_MEASURES = 40
 
 
 def report(sources: Sources, language: str) -> str:
     """The report as an HTML document, in one of LANGUAGES."""
     says = Says(LANGUAGES[language])
-    id_, actor = sources.incident.found.id, sources.actor
+    id_, actor = sources.incident.found.id, sources.actor_in(says.said)
     parts = (
-        _summary, _course, _forbidden, _protected, _knew, _evaded, _taken, _cost, _claim, _unproved, _checking,
+        _summary, _course, _forbidden, _protected, _knew, timeline.section, _taken, _cost, _claim, _unproved, _checking,
     )  # fmt: skip
     return (
         f'<!doctype html>\n<html lang="{says.language}"><head><meta charset="utf-8">'
@@ -44,7 +42,8 @@ def _summary(sources: Sources, says: Says) -> str:
     incident = sources.incident
     taken, imposed = incident.taken, incident.imposed
     lead = says(
-        "lead", span=lasting(incident.last - incident.first), actor=sources.actor, asked=number(len(incident.objects)),
+        "lead", span=lasting(incident.last - incident.first), actor=sources.actor_in(says.said),
+        asked=number(len(incident.objects)),
         hosts=", ".join(list(incident.most("hosts"))[:3]) or says.said["this_site"],
         requests=number(incident.requests), taken=number(len(taken.objects)),
     )  # fmt: skip
@@ -65,7 +64,7 @@ def _summary(sources: Sources, says: Says) -> str:
     )
     head = says("incident", id=incident.found.id, first=moment(incident.first), last=moment(incident.last))
     return (
-        f'<header><p class="soft mono">{head}</p><h1>{says("heading", actor=sources.actor)}</h1>'
+        f'<header><p class="soft mono">{head}</p><h1>{says("heading", actor=sources.actor_in(says.said))}</h1>'
         f'<p class="lead">{lead}</p>{notes}</header><div class="tiles">'
         + "".join(f'<div class="tile"><b>{value}</b><span>{says(name)}</span></div>' for value, name in tiles)
         + "</div>"
@@ -135,44 +134,6 @@ def _knew(sources: Sources, says: Says) -> str:
         f"<h2>{says('3')}</h2><p>{asked}</p>{heard(sources, says)}<p>{refusals}</p>"
         f"<h3>{says('agents')}</h3>{charts.rows(agents, 'other')}" + says.rests("3")
     )
-
-
-def _evaded(sources: Sources, says: Says) -> str:
-    incident = sources.incident
-    if not incident.measures:
-        return f"<h2>{says('4')}</h2><p>{says('no_measure')}</p>"
-    after, agents = incident.after, len(incident.most("agents"))
-    text = says(
-        "after", returned=number(incident.returned), served=number(after.requests), objects=number(len(after.objects)),
-        bytes=size(after.bytes),
-    )  # fmt: skip
-    head = "".join(f"<th>{says(name)}</th>" for name in ("when", "measure", "reference", "next", "meanwhile"))
-    rows = "".join(_measure(placed, says) for placed in incident.measures[:SHOWN_MEASURES])
-    rest = incident.placed - min(len(incident.measures), SHOWN_MEASURES)
-    return (
-        f"<h2>{says('4')}</h2><p>{text}</p>"
-        + (f"<p>{says('agents_changed', count=number(agents))}</p>" if agents > 1 else "")
-        + f'<table class="stack"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
-        + (f"<p>{says('more', count=number(rest))}</p>" if rest else "")
-        + says.rests("4")
-    )
-
-
-def _measure(placed: Placed, says: Says) -> str:
-    cause = says.said.get(f"cause_{placed.cause}", placed.cause)
-    imposed = says.said[placed.rung.label]
-    measure = f"{imposed}, {cause}"
-    if placed.seconds:
-        measure = says.said["stood"].format(measure=imposed, time=lasting(placed.seconds * 1_000_000), cause=cause)
-    back = says("no_next") if placed.back is None else says("later", time=lasting(placed.back))
-    cells = (
-        ("when", moment(placed.time)),
-        ("measure", shown(measure)),
-        ("reference", f'<span class="mono">{shown(placed.reference)}</span>'),
-        ("next", back),
-        ("meanwhile", number(placed.refused)),
-    )
-    return "<tr>" + "".join(f'<td data-name="{says(name)}">{value}</td>' for name, value in cells) + "</tr>"
 
 
 def _taken(sources: Sources, says: Says) -> str:

@@ -32,9 +32,10 @@ class Sources:
     references: References
     exhibits: tuple[Exhibit, ...]
 
-    @property
-    def actor(self) -> str:
-        return self.incident.found.actor.partition(":")[2]
+    def actor_in(self, said: Mapping[str, str]) -> str:
+        """Whom the report is about: the address that opened the incident, and how many others."""
+        name, others = self.incident.found.actor.partition(":")[2], len(self.incident.who) - 1
+        return said["and_others"].format(actor=name, others=others) if others > 0 else name
 
 
 class Says:
