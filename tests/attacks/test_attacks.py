@@ -349,7 +349,7 @@ def test_without_an_attack_it_is_anchored_and_says_between_which_times(world: Wo
     result = verify(str(bundle.path), trust)
     assert result.code == ANCHORED, result
     assert result.verdict == "ANCHORED"
-    assert [check for check, _ in result.steps] == [f"C{number}" for number in range(1, 13)]
+    assert [check for check, _ in result.steps] == [f"C{number}" for number in range(1, 14)]
     assert any("existed by 20" in bound for bound in result.bounds)
 
 
