@@ -8,6 +8,7 @@ import click
 from scrapeguard.cli.evidence import directory_option, idle_option, json_option
 from scrapeguard.errors import InputError
 from scrapeguard.evidence import incidents as view
+from scrapeguard.evidence.access import looking
 from scrapeguard.evidence.incident import Found
 from scrapeguard.evidence.links import Link
 from scrapeguard.evidence.log import EvidenceLog, EvidenceSettings
@@ -33,7 +34,9 @@ def list_(incident: str, directory: Path, idle: int | None, as_json: bool) -> No
     Each says why two addresses are taken for one actor, the two records it rests on, and how often such a link would
     join strangers, counted in this log. Those that would too often ([evidence] link_error_percent) are not followed.
     """
-    found = view.incident(directory, incident, idle or view.configured_idle(directory)).found
+    with looking(directory, "links", incident=incident) as about:
+        found = view.incident(directory, incident, idle or view.configured_idle(directory)).found
+        about["incident"] = found.id
     if as_json:
         everybody = {end.subject for link in found.links for end in (link.first, link.second)}
         click.echo(json.dumps([link.told(everybody) | {"weak": link.weak} for link in found.links]))
@@ -58,7 +61,8 @@ def reject(link: str, why: str, who: str, directory: Path, idle: int | None, as_
 
     Other links between the same addresses stay: `links list` shows them.
     """
-    chosen = _chosen(view.find(directory, idle or view.configured_idle(directory)), link, directory)
+    with looking(directory, "links", link=link):
+        chosen = _chosen(view.find(directory, idle or view.configured_idle(directory)), link, directory)
     if chosen.rejection is not None:
         was = chosen.rejection
         raise InputError(f"The link {chosen.id} is rejected already, by {was.who} on {moment(was.time)}.", was.why)
