@@ -3,6 +3,7 @@
 # ruff: noqa: E501, ISC004 (sentences, as long as they are)
 
 from scrapeguard.exports.readme import NOT_PROVED
+from scrapeguard.exports.steps import ENGLISH
 
 LANGUAGE = "en"
 NOTHING_PROVED = tuple(NOT_PROVED)
@@ -72,76 +73,7 @@ SAID = {
     "no_measure": "No measure was imposed, so there was nothing to get round.",
     "after": "After the first measure {returned} requests followed; {served} of them were served, with {objects} "
     "objects ({bytes}). That the sender knew of the measure is an inference from the answers it was sent.",
-    "and_others": "{actor} and {others} other addresses",
-    "when": "When (UTC)",
-    "happened": "What happened",
-    "certainty": "Observed or inferred",
-    "reference": "Record",
-    "address": "Address",
-    "steps": "Told, stopped, came back: each line is one record, found by its reference (or the SHA-256 of its line).",
-    "more_steps": "… and {count} more steps; data/analysis/incident.json lists up to 50 of each kind.",
-    "observed_step": "observed",
-    "inferred_step": "inferred; wrong at most in {error}",
-    "step_notice": "It was handed robots.txt.",
-    "step_stopped": "It was stopped: {measure} for {lasting}, {why}. The answer ({status}) said so, with the reference; "
-    "{refused} further requests were refused while that stood.",
-    "step_solved": "It solved a challenge and was given a pass.",
-    "step_again_held": "The same address asked on, {after} after the measure {since}, while it still held.",
-    "step_again_over": "The same address was back, {after} after the measure {since}, when it was over.",
-    "step_moved": "It was back from another address, {after} after {origin} was refused ({since}): {why}.",
-    "step_carried": "It used what {origin} held {after} before ({since}): {why}.",
-    "step_impostor": "It named a crawler that it is not: {reason}.",
-    "step_forged": "It named a browser and sent what that browser does not send: {reason}.",
-    "step_agent": "The same address named itself “{new}”; when it was stopped it had been “{old}”.",
-    "step_trap": "It entered the trap {path}, {after} after robots.txt, which forbids it, was handed over ({since}).",
-    "step_cookieless": "It met {count} challenges and kept the cookie of none.",
-    "step_api": "It asked for the data behind the pages: {reason}.",
-    "step_api_only": "From here on it asked for data {count} times, and for none of the pages that show them.",
-    "step_adapted": "{after} after the rules were changed (settings {config}) it {how}: {before_ms} ms between requests on "
-    "average before, {after_ms} ms after. By itself that happened in {by_itself} of {of} comparisons of ten minutes with the next.",
-    "adapted_agent": "sent an agent it had not sent before",
-    "adapted_slower": "became slower",
-    "adapted_faster": "became faster",
-    "links": "What joins the addresses",
-    "links_text": "That several addresses are one actor is an inference. Each link rests on two records; beside it stands "
-    "how often such a link would join strangers, counted in this log among the addresses that did nothing odd (95 % limits, "
-    "Wilson; in proportion to all trials, Benjamini and Hochberg). It holds as far as these are no part of the actor, and as "
-    "nobody imitates it.",
-    "more_links": "… and {count} more links; data/analysis/incident.json has them all.",
-    "link": "Link",
-    "what_joins": "What joins them (time between)",
-    "records": "Records",
-    "error": "Would join strangers",
-    "link_walk": "began at the page where the other was refused",
-    "link_return": "came for the first time right after the refusal, and looks the same",
-    "link_account": "used the same session or key",
-    "link_pass": "used the pass for a challenge that the other had solved",
-    "link_network": "odd in the same network, and looks the same as nobody else there",
-    "link_rotation": "changes its address as the other does, and looks the same",
-    "link_continued": "went on where the other was refused, as the detector found at the time",
-    "rejected": "Not followed: rejected by {who} on {time}: {why}",
-    "at_most": "At most {error} of such links.",
-    "counted": "{shared} of {of} strangers share it.",
-    "counted_time": "{count} strangers who look the same came within {time} around.",
-    "counted_trials": "For one link {single}, with {trials} trials.",
-    "who": "Where it came from",
-    "who_text": "Address and source port as the connection had them, or as a trusted proxy said; the network as resolved then; "
-    "sessions and keys as digests only. Each request's own are in its disclosure.",
-    "port": "Source ports",
-    "ports": "{first} first, {last} last; {count} different",
-    "no_port": "not seen",
-    "network": "Network; why the address is believed",
-    "source_peer": "the connection itself",
-    "source_attested": "attested by a trusted edge",
-    "source_log": "as an access log says",
-    "source_x-forwarded-for": "a trusted proxy's X-Forwarded-For",
-    "source_forwarded": "a trusted proxy's Forwarded",
-    "accounts": "Sessions, keys (digests)",
-    "fingerprints": "Fingerprints",
-    "asked_refused": "{requests}, of which {refused} refused",
-    "more_subjects": "… and {count} more addresses.",
-    "4_rests": "each step's record, found by its reference in records.jsonl or by the SHA-256 of its line in "
-    "data/analysis/incident.json; disclosures client, agent and account; link.rejected",
+    **ENGLISH,
     "5": "5. How much was taken",
     "taken": "{objects} different objects in {requests} answers, {size} ({bytes} bytes). Counted are pages, data and "
     "feeds that were answered 2xx with nothing imposed; objects are told apart by path and query.",
