@@ -21,6 +21,7 @@ from benchmarks.detection.imagined import imagined
 from benchmarks.detection.ledger import Account, Kind, account, by_client
 from benchmarks.detection.peers import Found, free_port, judged, nginx
 from benchmarks.detection.picture import picture
+from benchmarks.detection.secured import secured
 from benchmarks.detection.site import catalogue_site
 from benchmarks.detection.stage import Stage, guarded, serving
 from benchmarks.detection.table import beside_us, table
@@ -143,6 +144,8 @@ def beside(tools: Path, clients: Sequence[Client], people: Sequence[str], kept: 
         if (tools / "crowdsec").is_dir():
             home = folder / "crowdsec"
             found += replayed(tools / "crowdsec", folder / "combined.log", troupe.names, home, free_port())
+        if any(tools.glob("lib/python3*/site-packages/guard_core")):
+            found += secured(tools, folder / "combined.log", troupe.names)
         return found
 
 

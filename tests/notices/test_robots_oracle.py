@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from protego import Protego
 from robotstxt import RobotsMatcher
 
+from scrapeguard.notices import Notices, NoticeSettings
 from scrapeguard.notices.robots import HOME, parse
 from scrapeguard.notices.rules import encoded
 
@@ -34,6 +36,33 @@ def test_all_verdicts_on_real_files_are_those_of_googles_parser():
                 different.append((story["file"], token, path, verdict))
     assert compared > 8_000
     assert different == []
+
+
+@pytest.mark.skipif(not (DATA / "ai-robots-txt-test-files").exists(), reason=f"{DATA} has no files of ai.robots.txt")
+def test_the_test_files_of_ai_robots_txt_are_read_as_googles_parser_reads_them():
+    """Names with spaces, brackets and pipes among them: what is no token is matched by its beginning, or not at all."""
+    folder = DATA / "ai-robots-txt-test-files"
+    body, google = (folder / "robots.txt").read_bytes(), RobotsMatcher()
+    names = [*json.loads((folder / "robots.json").read_text("utf-8")), "Mozilla", "Googlebot", "AnyBot"]
+    tokens = {re.match("[A-Za-z_-]*", name)[0] for name in names} - {""}  # type: ignore[index]
+    verdicts = {token: allowed(body, token, "/item/7") for token in tokens}
+    site = "https://shop.example/item/7"
+    assert verdicts == {token: google.is_allowed(body.decode(), token, site) for token in tokens}
+    assert {token for token, verdict in verdicts.items() if verdict} == {"AnyBot", "Googlebot", "Mozilla"}
+    assert len(tokens) > 40
+
+
+LISTED = DATA.parent / "ua" / "ai-robots-txt.json"
+
+
+@pytest.mark.skipif(not LISTED.exists(), reason=f"{LISTED} is missing: nobody else's list of robots")
+def test_who_trains_by_the_list_of_ai_robots_txt_is_refused_by_our_file_when_training_is():
+    listed = json.loads(LISTED.read_text("utf-8"))
+    training = [name for name, told in listed.items() if "train" in told["function"].lower()]
+    ours = Protego.parse(Notices(NoticeSettings(), Path).offered()["robots.txt"].decode())
+    left = [name for name in training if ours.can_fetch("https://shop.example/item/7", name)]
+    assert len(training) > 15
+    assert left == ["Scrapy"]  # a tool that anybody uses for anything
 
 
 MEANT = ["User-agent", "user-agent", "USERAGENT", "User agent", "Disallow", "disalow", "DISALLAW", "Allow", "allow"]

@@ -9,8 +9,9 @@ Stance = Literal["allow", "refuse", "unstated"]
 USES = {"search": "search", "ai_train": "training", "ai_input": "assistant", "archive": "archive", "preview": "preview"}
 ALSO = {  # tokens that no request names as its agent, or whose robots do other things as well
     "ai_train": (
-        "anthropic-ai", "Applebot-Extended", "CCBot", "cohere-training-data-crawler", "Dataprovider", "Diffbot",
-        "Google-Extended", "img2dataset", "omgili",
+        "anthropic-ai", "Applebot-Extended", "Brightbot", "CCBot", "cohere-training-data-crawler", "Dataprovider", "Diffbot",
+        "FacebookBot", "Google-Extended", "img2dataset", "omgili", "TikTokSpider", "Timpibot",
+        "Webzio-Extended",
     )
 }  # fmt: skip
 
