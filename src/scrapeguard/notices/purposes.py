@@ -9,9 +9,8 @@ Stance = Literal["allow", "refuse", "unstated"]
 USES = {"search": "search", "ai_train": "training", "ai_input": "assistant", "archive": "archive", "preview": "preview"}
 ALSO = {  # tokens that no request names as its agent, or whose robots do other things as well
     "ai_train": (
-        "anthropic-ai", "Applebot-Extended", "Brightbot", "CCBot", "cohere-training-data-crawler", "Dataprovider", "Diffbot",
-        "FacebookBot", "Google-Extended", "img2dataset", "omgili", "TikTokSpider", "Timpibot",
-        "Webzio-Extended",
+        "anthropic-ai", "Applebot-Extended", "Brightbot", "CCBot", "cohere-training-data-crawler", "Dataprovider",
+        "Diffbot", "FacebookBot", "Google-Extended", "img2dataset", "omgili", "TikTokSpider", "Webzio-Extended",
     )
 }  # fmt: skip
 
