@@ -12,7 +12,7 @@ import os
 import re
 import sys
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import click
@@ -133,7 +133,11 @@ def main(data: Path, output: Path | None) -> None:
                 print(f"  {client.address} {client.label} {client.rung} at {client.stopped_at} of {client.requests}")
                 print(f"    {client.agent[:100]!r}")
                 print(*(f"    {detector} {reason}" for detector, reason in client.reasons.items()), sep="\n")
-        stopped = [asdict(client) for client in clients if client.stopped_at]
+        stopped = [
+            asdict(replace(client, signals=Counter())) | {"signals": dict(client.signals)}
+            for client in clients
+            if client.stopped_at
+        ]
         results[name] = {"labels": rows, "stopped": stopped}
     if output is not None:
         output.write_text(json.dumps(results, indent=2) + "\n")

@@ -176,3 +176,22 @@ def test_an_app_that_asks_for_the_data_of_thousands_of_users_is_let_be() -> None
         for turn, number in enumerate(shuffled()[:1500])
     ]
     assert not judged(traffic).stopped
+
+
+def test_a_fleet_that_forges_links_is_stopped_later() -> None:
+    """What a page leads to may be a warm cache; so a fleet of many is stopped soon, a small one after a while."""
+    traffic = [replace(one, headers=(*COMMON, *PAGE, SHOP)) for one in fleet(50, shuffled())]
+    assert judged(traffic).let < 500
+    traffic = [replace(one, headers=(*COMMON, *PAGE, SHOP)) for one in fleet(5, shuffled())]
+    assert judged(traffic).let < 300
+
+
+def test_those_who_open_many_pages_from_their_bookmarks_are_let_be() -> None:
+    """A thousand readers of feeds, with one browser and a warm cache: each opens a few different pages a day."""
+    chance = random.Random(4)
+    traffic = [
+        Request(chance.random() * 80_000, f"/item/{chance.randrange(90_000)}", TYPED, f"203.{n // 250}.{n % 250}.7")
+        for n in range(1000)
+        for _ in range(chance.choice((1, 1, 1, 2, 2, 4)) if n % 5 == 0 else 1)
+    ]
+    assert not judged(traffic).stopped

@@ -3,8 +3,9 @@
 Sees: whoever changes the address after a measure and takes up the same walk, or the same family of pages, with the
 same fingerprint. Each measure against somebody who takes no assets leaves a mark with the fingerprint: its time, its
 reference, and where in which family of URLs it was.
-Wrongs: somebody with the same browser, and the assets of the site in her cache, who comes to the same part of the site
-within minutes; so by itself that weighs too little to stop anybody. What goes on at the very place weighs enough.
+Wrongs: somebody with the same browser, and the assets of the site in her cache, who opens a third page in the same part
+of the site from her bookmarks within minutes; so by itself that weighs too little to stop anybody. What goes on at the
+very place weighs enough, unless a page led there.
 
 For those who link addresses into one actor: the detector is "continued", `seen` is how many seconds ago the measure
 was, `limit` how many count, and the reason ends with "the measure of reference R", R being that of the record which
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from scrapeguard.facts.walk import digest, place_of
 from scrapeguard.model import Doubt, Facts, Mark, Mode, Seen, Signal, Watch
 from scrapeguard.signals.doubt import doubt
-from scrapeguard.signals.watches import ASSETS, TAKEN_DAY
+from scrapeguard.signals.watches import ASSETS, TAKEN_DAY, of_page
 
 REFERENCE = re.compile(r"the measure of reference (\S+)$")
 LONGEST = 24  # characters of a reference
@@ -56,10 +57,9 @@ class Continued:
             return None
         ago = max(0, (facts.time - mark.time) // 1_000_000)
         said = f"the same fingerprint at another address, {ago} s after the measure of reference {mark.reference}"
-        exact = number is not None and 0 < abs(number - mark.number) <= self.near
-        if number is not None and exact and doubted.bare >= self.pages:
-            reason = f"goes on {abs(number - mark.number)} further: {said}"
-            return Signal("continued", self.heavy, reason, ago, self.within, self.mode)
-        if doubted.bare < self.pages:
+        near, led = number is not None and 0 < abs(number - mark.number) <= self.near, of_page(facts)
+        if doubted.bare < self.pages or (led and not near):
             return None
-        return Signal("continued", self.weight, f"goes on in the same part: {said}", ago, self.within, self.mode)
+        weight = self.heavy if near and not led else self.weight
+        reason = f"goes on {'at the very place' if near else 'in the same part'}: {said}"
+        return Signal("continued", weight, reason, ago, self.within, self.mode)

@@ -6,7 +6,7 @@ not dilute what it sees.
 """
 
 from scrapeguard.facts.walk import step_of
-from scrapeguard.model import AgentKind, Doubt, Facts, Resource, Rung, Seen, Step
+from scrapeguard.model import AgentKind, Doubt, Facts, Resource, Seen, Step
 from scrapeguard.signals.watches import of_page
 
 DOUBTED: frozenset[AgentKind] = frozenset({"browser", "headless", "library", "unknown"})
@@ -34,15 +34,6 @@ def doubt(facts: Facts, taken: Seen, assets: Seen) -> Doubt | None:
     return None if led else Doubt(0)
 
 
-def counted(_: Facts, doubted: Doubt) -> int:
-    return 1 if doubted.rung is Rung.ALLOW else 0
-
-
 def asked(facts: Facts, doubted: Doubt) -> Step | None:
     """Where a doubted request stands in a row of numbers, before it is decided about."""
     return step_of(facts) if doubted.rung is None else None
-
-
-def granted(facts: Facts, doubted: Doubt) -> str | None:
-    """What it was given."""
-    return facts.object if doubted.rung is Rung.ALLOW else None

@@ -2,31 +2,57 @@
 
 Sees: a fleet that spreads one collection over addresses, so that each of them stays below every limit. By four things:
 a walk through numbered addresses that goes on from address to address; what one fingerprint got in a day without the
-assets of a page, if hardly anything of it twice and most of its addresses alike; one session from several networks;
-many agents on an address that takes no assets.
+assets of a page, hardly anything of it twice, by addresses that mostly go on without assets or get much each; one
+session from several networks; many agents on an address that takes no assets.
 Wrongs: thousands of people have one and the same fingerprint, so only addresses that take no assets are counted (a
-second look, see doubt.py), and none is stopped by what its fingerprint got before its third page. Left are: somebody
-whose browser still has the assets of a site from yesterday, where most who look like her came with a warm cache too
-and read without repeating each other; and, during a walk by a fleet that looks like her, the one who opens the very
-next number of it from a bookmark (whom a link of the site or a cookie leads there, only the second time). Of addresses
-that come for one or two pages and never again, nothing is seen but a walk.
+second look, see doubt.py), those that pages lead on apart from the others, and none is stopped by what its fingerprint
+got before its third page, or its twentieth, if pages led there. Left are: while a fleet with her fingerprint is at
+work, somebody who has the assets of the site from yesterday and opens a third page from her bookmarks, or reads more
+than twenty; and who opens the very next number of a walk from a bookmark (where a link or a cookie leads there, only
+the second time). Of addresses that come for one or two pages and never again, nothing is seen but a walk.
 """
 
 from dataclasses import dataclass
 
-from scrapeguard.model import Doubt, Facts, Mode, Resource, Seen, Signal, Steps, Watch
-from scrapeguard.signals.doubt import asked, counted, doubt, granted
+from scrapeguard.model import Doubt, Facts, Mode, Resource, Rung, Seen, Signal, Steps, Watch
+from scrapeguard.signals.doubt import asked, doubt
 from scrapeguard.signals.watches import ASSETS, DAY, HOUR, TAKEN_DAY, WEEK, of_page
 
 REACH = 16  # the widest first step of a walk that several addresses are on
 
 
-def _came(facts: Facts, doubted: Doubt) -> str | None:
-    return facts.client.key if doubted.rung is None and doubted.bare == 1 else None
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What a fingerprint's addresses that take no assets did, on pages that another page led to, or on all others."""
+
+    led: bool
+
+    def came(self, facts: Facts, doubted: Doubt) -> str | None:
+        return facts.client.key if doubted.rung is None and doubted.bare == 1 and self._fits(facts) else None
+
+    def stayed(self, facts: Facts, doubted: Doubt) -> str | None:
+        return facts.client.key if doubted.rung is None and doubted.bare >= 2 and self._fits(facts) else None
+
+    def got(self, facts: Facts, doubted: Doubt) -> str | None:
+        return facts.object if self.gave(facts, doubted) else None
+
+    def gave(self, facts: Facts, doubted: Doubt) -> int:
+        return 1 if doubted.rung is Rung.ALLOW and doubted.bare >= 2 and self._fits(facts) else 0
+
+    def watches(self) -> tuple[Watch, ...]:
+        how = "led" if self.led else "unled"
+        return (
+            Watch(f"{how}-came", "distinct", DAY, self.came, "fingerprint", bits=2048, closer=True),
+            Watch(f"{how}-stayed", "distinct", DAY, self.stayed, "fingerprint", bits=2048, closer=True),
+            Watch(f"{how}-gave", "count", DAY, self.gave, "fingerprint", closer=True),
+            Watch(f"{how}-got", "distinct", DAY, self.got, "fingerprint", bits=4096, closer=True),
+        )
+
+    def _fits(self, facts: Facts) -> bool:
+        return of_page(facts) == self.led
 
 
-def _stayed(facts: Facts, doubted: Doubt) -> str | None:
-    return facts.client.key if doubted.rung is None and doubted.bare >= 2 else None
+LED, UNLED = Counted(led=True), Counted(led=False)
 
 
 def _network(facts: Facts, doubted: Doubt) -> str | None:
@@ -34,11 +60,11 @@ def _network(facts: Facts, doubted: Doubt) -> str | None:
 
 
 def _got(facts: Facts, doubted: Doubt) -> str | None:
-    return granted(facts, doubted) if doubted.bare >= 2 else None
+    return facts.object if doubted.rung is Rung.ALLOW and doubted.bare >= 2 else None
 
 
-def _gave(facts: Facts, doubted: Doubt) -> int:
-    return counted(facts, doubted) if doubted.bare >= 2 else 0
+def _let(_: Facts, doubted: Doubt) -> int:
+    return 1 if doubted.rung is Rung.ALLOW else 0
 
 
 def _followed(_: Facts, doubted: Doubt) -> int:
@@ -52,12 +78,9 @@ def _agent(facts: Facts) -> str | None:
 
 
 CLOSER = (
-    Watch("came", "distinct", DAY, _came, "fingerprint", bits=2048, closer=True),
-    Watch("stayed", "distinct", DAY, _stayed, "fingerprint", bits=2048, closer=True),
-    Watch("gave", "count", DAY, _gave, "fingerprint", closer=True),
-    Watch("got", "distinct", DAY, _got, "fingerprint", bits=4096, closer=True),
-    Watch("let", "count", HOUR, counted, "fingerprint", closer=True),
-    Watch("let-objects", "distinct", HOUR, granted, "fingerprint", bits=2048, closer=True),
+    *UNLED.watches(),
+    *LED.watches(),
+    Watch("let", "count", HOUR, _let, "fingerprint", closer=True),
     Watch("trail", "steps", HOUR, asked, "fingerprint", closer=True, reach=REACH),
     Watch("own-trail", "steps", HOUR, asked, closer=True, reach=REACH),
     Watch("followed", "count", WEEK, _followed, closer=True),
@@ -70,61 +93,68 @@ CLOSER = (
 class Rotation:
     mode: Mode = "enforce"
     weight: int = 4
+    light: int = 2  # the weight where chance, or a warm cache, may be the reason
     limit: int = 150  # different objects that a fingerprint, or a session, got in a day without assets
     spread: int = 90  # per cent of them different: people ask for the same things
-    alike: int = 60  # per cent of its addresses that went on without assets
-    addresses: int = 3  # at least so many of them; of a session, so many networks
+    addresses: int = 3  # at least so many addresses; of a session, so many networks
+    alike: int = 30  # per cent of the fingerprint's addresses that went on without assets; of a crowd, few do
+    each: int = 10  # or so many objects for each of those: people read less
     pages: int = 3  # different objects of an address before it is taken for one of a fleet
+    led_pages: int = 20  # the same where pages lead to each other
     steps: int = 25  # of a walk that others are on
-    light: int = 2  # the weight of going on with it, if chance may have led there
+    share: int = 10  # per cent of all that the fingerprint got in an hour; a crowd's walks are less
     agents: int = 5  # on one address that takes no assets
 
     def watches(self) -> tuple[Watch, ...]:
         return (TAKEN_DAY, ASSETS, Watch("agents", "distinct", DAY, _agent, bits=64), *CLOSER)
 
     def detect(self, facts: Facts, seen: tuple[Seen, ...]) -> Signal | None:
-        taken, assets, agents, came, stayed, gave, got, let, objects, trail, own, followed, networks, session = seen
+        taken, assets, agents, *counts, let, trail, own, followed, networks, session = seen
         doubted = doubt(facts, taken, assets)
         if doubted is None:
             return None
+        led = of_page(facts)
         return (
-            self._walk(facts, own, trail, followed, let, objects)
-            or self._fleet(doubted, came, stayed, gave, got)
+            self._walk(facts, led, own, trail, followed, let)
+            or self._fleet(doubted, led, counts[4:] if led else counts[:4])
             or self._session(doubted, networks, session)
             or self._agents(doubted, agents)
         )
 
-    def _walk(self, facts: Facts, own: Seen, trail: Seen, followed: Seen, let: Seen, objects: Seen) -> Signal | None:
+    def _walk(self, facts: Facts, led: bool, own: Seen, trail: Seen, followed: Seen, let: Seen) -> Signal | None:
         """The next step of a walk that others are on, by somebody who looks as they do.
 
-        A crowd that asks for everything in a small catalogue can look like one, but asks for everything many times.
+        A crowd that asks for many neighbours seems to walk as well, now and then: so it must be a good part of all.
         """
-        if not isinstance(trail, Steps) or not isinstance(let, int) or not isinstance(objects, int):
+        if not isinstance(trail, Steps) or not isinstance(let, int):
             return None
         others = trail.run - (own.run if isinstance(own, Steps) else 0)
-        if others <= self.steps or objects * 2 < let:
+        if others <= self.steps or others * 100 < let * self.share:
             return None
-        led = of_page(facts) or (facts.headers is not None and b"cookie" in facts.headers.raw)
-        chance = (led or trail.wide > trail.stride) and not followed
+        known = facts.headers is not None and b"cookie" in facts.headers.raw
+        chance = (led or known or trail.wide > trail.stride) and not followed
         reason = (
             f"goes on with a walk of {others} steps, {trail.stride} apart, that other addresses with the same"
             f" fingerprint are on; the limit is {self.steps}"
         )
         return self._signal(self.light if chance else self.weight, reason, others, self.steps)
 
-    def _fleet(self, doubted: Doubt, came: Seen, stayed: Seen, gave: Seen, got: Seen) -> Signal | None:
+    def _fleet(self, doubted: Doubt, led: bool, counts: list[Seen]) -> Signal | None:
         """One of many addresses that share a fingerprint and a catalogue, and take nothing else."""
+        came, stayed, gave, got = counts
         if doubted.bare < self.pages or not isinstance(got, int) or got <= self.limit or not isinstance(gave, int):
             return None
         if not isinstance(came, int) or not isinstance(stayed, int) or stayed < self.addresses:
             return None
-        if got * 100 < gave * self.spread or stayed * 100 < max(came, stayed) * self.alike:
+        alike = stayed * 100 // max(came, stayed)
+        if got * 100 < gave * self.spread or (alike < self.alike * (1 + led) and got < stayed * self.each):
             return None
+        chance = led and doubted.bare < self.led_pages and (alike < 90 or stayed < 10)
         reason = (
-            f"{got} different pages or data objects in a day, without assets and hardly any twice, by {stayed} of"
-            f" {max(came, stayed)} addresses with the same fingerprint; the limit is {self.limit}"
+            f"{got} different pages or data objects in a day, without assets and hardly any twice, by {stayed}"
+            f" addresses with the same fingerprint; the limit is {self.limit}"
         )
-        return self._signal(self.weight, reason, got, self.limit)
+        return self._signal(self.light if chance else self.weight, reason, got, self.limit)
 
     def _session(self, doubted: Doubt, networks: Seen, got: Seen) -> Signal | None:
         if doubted.bare < self.pages or not isinstance(got, int) or got <= self.limit:
