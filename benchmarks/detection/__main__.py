@@ -149,19 +149,11 @@ def beside(tools: Path, clients: Sequence[Client], people: Sequence[str], kept: 
         return found
 
 
-@click.command()
-@click.option("--tools", type=click.Path(path_type=Path), default=ROOT / ".venv-detection", show_default=True)
-@click.option("--only", help="only clients with this in their names, and nothing imagined")
-@click.option("--peers/--no-peers", default=True, help="play everybody once more without the guard, for its peers")
-@click.option("--log", type=click.Path(path_type=Path), help="keep the unguarded traffic as an access log")
-@click.option("--json", "result", type=click.Path(path_type=Path), default=ROOT / "benchmarks/results/detection.json")
-def main(tools: Path, only: str | None, peers: bool, log: Path | None, result: Path) -> None:
-    """Play every client, print the table, and write the figures and the picture."""
-    clients = [c for c in (*NAIVE, *DISGUISED, *BROWSERS, *MACHINES) if not only or only.lower() in c.name.lower()]
-    people = [name for name in PEOPLE if not only or only.lower() in name]
+def play(tools: Path, clients: Sequence[Client], people: Sequence[str]) -> list[Account]:
+    """Everybody against the guarded site."""
     app, witness = guarded()
     with tempfile.TemporaryDirectory(prefix="detection-") as folder, serving(app) as stage:
-        troupe = Troupe(stage, tools.absolute(), Path(folder))
+        troupe = Troupe(stage, tools, Path(folder))
         perform(troupe, clients, people)
     lines = by_client(witness.lines, troupe.names)
     cast: list[tuple[str, Kind, str]] = [(name, "person", doing) for name, doing in PEOPLE.items() if name in people]
@@ -171,7 +163,27 @@ def main(tools: Path, only: str | None, peers: bool, log: Path | None, result: P
         made = account(name, kind, style, lines.get(name, ()))
         made.note = troupe.notes.get(name, "" if made.requests else "did not play")
         accounts.append(made)
-    if not only:
+    return accounts
+
+
+def earlier(result: Path) -> list[Account]:
+    """The accounts of the last run."""
+    return [Account(**row) for row in json.loads(result.read_text())["clients"]]
+
+
+@click.command()
+@click.option("--tools", type=click.Path(path_type=Path), default=ROOT / ".venv-detection", show_default=True)
+@click.option("--only", help="only clients with this in their names, and nothing imagined")
+@click.option("--peers/--no-peers", default=True, help="play everybody once more without the guard, for its peers")
+@click.option("--again", is_flag=True, help="the guard's figures are those of the last run; only its peers are new")
+@click.option("--log", type=click.Path(path_type=Path), help="keep the unguarded traffic as an access log")
+@click.option("--json", "result", type=click.Path(path_type=Path), default=ROOT / "benchmarks/results/detection.json")
+def main(tools: Path, only: str | None, peers: bool, again: bool, log: Path | None, result: Path) -> None:
+    """Play every client, print the table, and write the figures and the picture."""
+    clients = [c for c in (*NAIVE, *DISGUISED, *BROWSERS, *MACHINES) if not only or only.lower() in c.name.lower()]
+    people = [name for name in PEOPLE if not only or only.lower() in name]
+    accounts = earlier(result) if again else play(tools.absolute(), clients, people)
+    if not only and not again:
         accounts += imagined()
     click.echo(table(accounts))
     found = beside(tools.absolute(), clients, people, log) if peers else []

@@ -111,6 +111,8 @@ DISGUISED = (
            crawl("curl_cffi:chrome", "shuffled", 150, "--pause", "0.2"), "curl_cffi", seconds=60),
     Client("curl_cffi, moves when refused", "scraper", "ids up", crawl("curl_cffi:chrome", "up", 600, "--evade"),
            "curl_cffi", addresses=40),
+    Client("curl_cffi, moves, shuffled", "scraper", "ids shuffled",
+           crawl("curl_cffi:chrome", "shuffled", 1500, "--evade"), "curl_cffi", addresses=40),
     Client("curl_cffi, 50 addresses", "scraper", "ids shuffled",
            crawl("curl_cffi:chrome", "shuffled", 1500, "--fresh"), "curl_cffi", addresses=50, seconds=60),
 )  # fmt: skip
@@ -118,6 +120,10 @@ DISGUISED = (
 BROWSERS = (
     Client("Playwright, headless", "scraper", "pages, assets", browse("playwright", 60), "playwright", seconds=60),
     Client("Playwright, no assets", "scraper", "pages only", browse("playwright", 250, "--no-assets"), "playwright",
+           seconds=60),
+    Client("Playwright, hidden, no assets", "scraper", "pages only", browse("playwright", 500, "--no-assets", "--hide"),
+           "playwright", seconds=60),
+    Client("Playwright, hidden", "scraper", "pages, assets", browse("playwright", 200, "--hide"), "playwright",
            seconds=60),
     Client("Selenium, headless", "scraper", "pages, assets", browse("selenium", 60), "selenium", seconds=60),
     Client("Selenium, no assets", "scraper", "pages only", browse("selenium", 200, "--no-assets"), "selenium",

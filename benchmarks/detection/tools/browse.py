@@ -1,6 +1,6 @@
 """Chromium under remote control, as a scraper or as people; runs in the tools' own environment.
 
-browse.py scrape playwright|selenium URL PAGES [--no-assets]     headless
+browse.py scrape playwright|selenium URL PAGES [--no-assets] [--hide]   headless; hidden, it says that it is Chrome
 browse.py people NAME=URL …                                      one browser with a window, one profile a person
 """
 
@@ -13,12 +13,12 @@ CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 
 
-async def scrape_playwright(url: str, pages: int, assets: bool) -> None:
+async def scrape_playwright(url: str, pages: int, assets: bool, hide: bool) -> None:
     from playwright.async_api import Error, async_playwright
 
     async with async_playwright() as driver:
         browser = await driver.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
-        page = await browser.new_page()
+        page = await browser.new_page(**(_hidden(browser.version.partition(".")[0]) if hide else {}))
         if not assets:
             await page.route("**/*", lambda route: route.continue_() if _document(route) else route.abort())
         for number in range(1, pages + 1):
@@ -27,6 +27,18 @@ async def scrape_playwright(url: str, pages: int, assets: bool) -> None:
             except Error:
                 continue
         await browser.close()
+
+
+def _hidden(version: str) -> dict[str, object]:
+    """What a page sends that a headless browser would say otherwise."""
+    agent = (
+        f"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{version}.0.0.0 Safari/537.36"
+    )
+    brands = f'"Chromium";v="{version}", "Google Chrome";v="{version}", "Not_A Brand";v="99"'
+    return {
+        "user_agent": f"{agent} Safari/537.36",
+        "extra_http_headers": {"sec-ch-ua": brands, "accept-language": "en-US,en;q=0.9"},
+    }
 
 
 def _document(route) -> bool:
@@ -179,7 +191,7 @@ def main() -> None:
     library, url, pages, *options = rest
     assets = "--no-assets" not in options
     if library == "playwright":
-        asyncio.run(scrape_playwright(url, int(pages), assets))
+        asyncio.run(scrape_playwright(url, int(pages), assets, "--hide" in sys.argv))
     else:
         scrape_selenium(url, int(pages), assets)
 
