@@ -24,7 +24,7 @@ from benchmarks.detection.picture import picture
 from benchmarks.detection.secured import secured
 from benchmarks.detection.site import catalogue_site
 from benchmarks.detection.stage import Stage, guarded, serving
-from benchmarks.detection.table import beside_us, table
+from benchmarks.detection.table import beside_us, by_detector, table
 from scrapeguard.version import __version__
 
 ROOT = Path(__file__).parents[2]
@@ -186,6 +186,7 @@ def main(tools: Path, only: str | None, peers: bool, again: bool, log: Path | No
     if not only and not again:
         accounts += imagined()
     click.echo(table(accounts))
+    click.echo("\n### By detector\n\n" + by_detector(accounts))
     found = beside(tools.absolute(), clients, people, log) if peers else []
     if found:
         click.echo("\n### Beside us\n\n" + beside_us(accounts, found))

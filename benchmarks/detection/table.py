@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from benchmarks.detection.ledger import Account
 from benchmarks.detection.peers import Found
 from benchmarks.detection.site import ITEMS
+from scrapeguard.signals import DETECTORS
 
 COLUMNS = ("client", "style", "requests", "signal at", "measure at", "items before", "items in all", "first measure by")
 TITLES = {"person": "People", "machine": "Welcome machines", "scraper": "Scrapers"}
@@ -30,6 +31,20 @@ def _cells(made: Account) -> tuple[str, ...]:
         measure, before = f"{made.measure[0]} / {made.measure[1]}", str(made.measure[2])
     by = ", ".join(made.cause) if made.measure else ", ".join(made.signals) and f"signals: {', '.join(made.signals)}"
     return (made.name, made.style, str(made.requests), signal, measure, before, str(made.items), by or "-")
+
+
+def by_detector(accounts: Sequence[Account]) -> str:
+    """Hits and false alarms of each detector, in clients: signalled by it, and first stopped with its help."""
+    rows: list[Sequence[str]] = [
+        ("detector", "scrapers signalled", "scrapers stopped with it", "welcome signalled", "welcome stopped with it")
+    ]
+    for name in DETECTORS:
+        cells = []
+        for wanted in (True, False):
+            those = [made for made in accounts if (made.kind == "scraper") is wanted and made.requests]
+            cells += [sum(name in made.signals for made in those), sum(name in made.cause for made in those)]
+        rows.append((name, *map(str, cells)))
+    return _markdown(rows)
 
 
 ENOUGH = ITEMS * 3 // 100  # items a scraper should be stopped before

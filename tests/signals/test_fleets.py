@@ -40,7 +40,7 @@ class Found:
             self.let += 1
 
 
-def judged(traffic: Iterable[Request], watched: str = "", **settings: object) -> Found:
+def judged(traffic: Iterable[Request], watched: str = "", assets: bool | None = True, **settings: object) -> Found:
     """All traffic in the order of time through one judge; what became of the addresses that begin with `watched`."""
     parts = examine(load({"evidence": {"directory": ""}, "facts": {"session_cookies": ["sid"]}, "signals": settings}))
     judge = Judge(parts.store, parts.panel, parts.policy, parts.lists, parts.mode)
@@ -49,7 +49,7 @@ def judged(traffic: Iterable[Request], watched: str = "", **settings: object) ->
     async def run() -> None:
         for request in sorted(traffic, key=lambda one: one.time):
             facts = parts.reader.read(request.scope(), NOW + round(request.time * 1_000_000))
-            verdict = await judge(replace(facts, has_assets=True))
+            verdict = await judge(replace(facts, has_assets=assets))
             if request.address.startswith(watched):
                 found.note(request, verdict)
 
@@ -195,3 +195,16 @@ def test_those_who_open_many_pages_from_their_bookmarks_are_let_be() -> None:
         for _ in range(chance.choice((1, 1, 1, 2, 2, 4)) if n % 5 == 0 else 1)
     ]
     assert not judged(traffic).stopped
+
+
+@pytest.mark.parametrize("warm", [0.0, 0.5])
+def test_before_it_is_known_whether_a_site_has_assets_fleets_are_seen_and_people_let_be(warm: float) -> None:
+    assert judged(fleet(50, shuffled()[:2000]), assets=None).let < 400
+    assert judged(fleet(500, range(1, 1000)), assets=None).let < 60
+    assert not judged(crowd(200, warm), assets=None).stopped
+
+
+@pytest.mark.parametrize("assets", [None, False])
+def test_where_assets_come_from_elsewhere_a_crowd_is_let_be(assets: bool | None) -> None:
+    """Everybody takes pages only; it is learnt from the first few hundred visitors that nobody takes assets here."""
+    assert not judged(crowd(400 if assets is None else 2000, 1.0), assets=assets).stopped

@@ -18,11 +18,16 @@ def doubt(facts: Facts, taken: Seen, assets: Seen) -> Doubt | None:
     """The doubt about a request; `taken` and `assets` are those of its address in a day.
 
     Of a program that names itself, pages only: an app or an integration may ask an API for thousands of its users.
-    Where a site has no assets of its own, a page that no other page led to is looked at, and `bare` is 0.
+    Where a site has no assets of its own, or that is not known yet, only a page that no other page led to is looked at;
+    in the first case `bare` is 0.
     """
     if facts.resource is not Resource.PAGE and facts.resource is not Resource.DATA:
         return None
-    if not isinstance(taken, int) or not isinstance(assets, int) or (facts.has_assets and assets * PAGES >= taken):
+    if (
+        not isinstance(taken, int)
+        or not isinstance(assets, int)
+        or (facts.has_assets is not False and assets * PAGES >= taken)
+    ):
         return None
     agent, led = facts.agent, of_page(facts)
     if agent is None or agent.kind not in DOUBTED or agent.name in TEXT_BROWSERS:
@@ -31,7 +36,7 @@ def doubt(facts: Facts, taken: Seen, assets: Seen) -> Doubt | None:
         return None
     if facts.has_assets:
         return Doubt(taken)
-    return None if led else Doubt(0)
+    return None if led else Doubt(0 if facts.has_assets is False else taken)
 
 
 def asked(facts: Facts, doubted: Doubt) -> Step | None:

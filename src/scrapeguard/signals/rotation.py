@@ -118,7 +118,7 @@ class Rotation:
             self._walk(facts, led, own, trail, followed, let)
             or self._fleet(doubted, led, counts[4:] if led else counts[:4])
             or self._session(doubted, networks, session)
-            or self._agents(doubted, agents)
+            or (self._agents(doubted, agents) if facts.has_assets else None)
         )
 
     def _walk(self, facts: Facts, led: bool, own: Seen, trail: Seen, followed: Seen, let: Seen) -> Signal | None:
