@@ -129,7 +129,7 @@ class Linker:
         """Used a session, a key or a pass that somebody else used; one of the two did something odd."""
         for reason, held in _held(entry):
             for other in self._holders.get(held) or ():
-                if entry.odd or other.ref.odd:
+                if reason == "pass" or entry.odd or other.ref.odd:  # passes are given to whoever was challenged
                     yield from self._link(reason, other, seen, "", held)
 
     def _alike(self, seen: Seen, reason: str, key: str) -> Iterator[Link]:
@@ -144,7 +144,8 @@ class Linker:
             other = self._references.get(reference)
             if other is not None:
                 same = seen.looks if seen.looks == other.looks else ""
-                yield from self._link("continued", other, seen, same, same or f"{other.family}@{other.number}")
+                place = f"{other.family}@{other.number}" if other.family else same
+                yield from self._link("continued", other, seen, same, place)
 
     def _link(self, reason: str, first: Seen, second: Seen, same: str, feature: str) -> Iterator[Link]:
         apart = second.ref.time - first.ref.time

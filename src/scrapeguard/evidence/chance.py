@@ -34,6 +34,7 @@ from scrapeguard.facts.walk import step_in
 SECOND = 1_000_000
 HOUR = 3_600 * SECOND
 SAMPLE = 20_000  # strangers looked at
+TIMED = ("return", "walk", "continued")  # reasons that are a coincidence in time
 Z = 1.6449  # of the normal distribution, one-sided 95 %
 
 
@@ -116,11 +117,11 @@ class Crowd:
         shared, of = max(len(self._having[link.feature]) - len(own), 0), max(len(self._strangers) - len(own), 0)
         beside = max(self._beside[link.looks, link.network] - len(own), 0) if link.looks and link.network else 0
         share, arrivals, seconds = share_at_most(shared, of), None, 0
-        if link.reason in ("return", "walk"):
+        if link.reason in TIMED:
             arrivals, seconds, coming = self._coming(link, len(own))
             alike = self._alike[link.looks, link.feature] - len(own)
             began = min(alike / arrivals, 1.0) if link.looks and arrivals else 0.0
-            share = 1 - math.exp(-coming * (max(share, began) if link.reason == "walk" else 1.0))
+            share = 1 - math.exp(-coming * (1.0 if link.feature == link.looks else max(share, began)))
         single = _ppm(1.0 if beside else share)
         return Error(single, single, 1, shared, of, arrivals, seconds, beside)
 

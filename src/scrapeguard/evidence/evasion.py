@@ -2,7 +2,7 @@
 
 What a step says was observed, unless it has an error: then it is an inference, and would be wrong at most so often.
 
-    told        notice     it was handed robots.txt
+    told        notice     it was handed robots.txt, or another notice
                 stopped    a measure was imposed; the answer said why, with a reference
                 challenged the same, as a challenge
                 solved     it solved a challenge, and was given a pass
@@ -123,10 +123,14 @@ class Evasion:
 
     def _told(self, entry: Entry, one: _One) -> None:
         """What it learns by this request."""
-        if entry.resource == Resource.NOTICE and entry.path == "/robots.txt" and 200 <= entry.status < 300:
-            one.notice = one.notice or (entry.time, entry.reference)
-            self._notice = self._notice or one.notice
-            self._once(one, _step(entry, "notice"))
+        if entry.resource == Resource.NOTICE and 200 <= entry.status < 300:
+            name, version = entry.told or (entry.path, "")
+            if name == "/robots.txt":
+                one.notice = one.notice or (entry.time, entry.reference)
+                self._notice = self._notice or one.notice
+            if name not in one.said and len(one.said) < LISTED:
+                one.said.add(name)
+                self._say(_step(entry, "notice", {"name": name[:100], "version": version[:16] or "?"}))
         if entry.solved:
             self._once(one, _step(entry, "solved"))
         if entry.rung is Rung.ALLOW:

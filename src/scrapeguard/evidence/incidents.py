@@ -21,7 +21,7 @@ from scrapeguard.evidence.actors import Linker
 from scrapeguard.evidence.adapting import Adapting, changes
 from scrapeguard.evidence.canonical import digest
 from scrapeguard.evidence.cases import Cases
-from scrapeguard.evidence.chance import Crowd, proportioned
+from scrapeguard.evidence.chance import TIMED, Crowd, proportioned
 from scrapeguard.evidence.entry import REQUEST, Entry, entries, maybe_first, telling
 from scrapeguard.evidence.evasion import Evasion
 from scrapeguard.evidence.incident import Found, Incident
@@ -35,7 +35,7 @@ from scrapeguard.evidence.vault import Vault
 MINUTE = 60_000_000  # microseconds
 LOOK_BACK = 60 * MINUTE
 IDLE = 30  # minutes
-LINK_ERROR = 5  # per cent
+LINK_ERROR = 1  # per cent
 SUB = re.compile(rb'"sub":"([0-9a-f]{32})","t":')
 
 
@@ -106,7 +106,7 @@ def _judged(directory: Path, linker: Linker, spans: Mapping[str, Sequence[Found]
     crowd = Crowd(links, spans.keys())
     for entry in entries(_paths(directory), maybe_first, Openings(directory)):
         crowd.add(entry)
-    trials = {reason: len(spans) for reason in REASONS} | dict.fromkeys(("return", "walk"), linker.refusals)
+    trials = {reason: len(spans) for reason in REASONS} | dict.fromkeys(TIMED, linker.refusals)
     noted = Cases(Vault(directory)).noted()
     errors = proportioned({link: crowd.error(link) for link in links}, trials)
     errors |= {link: Error(**noted[link.id]) for link in links if link.id in noted}  # type: ignore[arg-type]

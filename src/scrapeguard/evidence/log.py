@@ -34,7 +34,7 @@ class EvidenceSettings:
     fsync_ms: int = 50
     max_segment_mb: int = 64
     idle_minutes: int = 30  # an incident ends when its actor did nothing odd for so long
-    link_error_percent: int = 5  # addresses are taken for one actor when chance joins strangers at most so often
+    link_error_percent: int = 1  # addresses are taken for one actor when chance joins strangers at most so often
     catalogue: int = 0  # pages and data objects that the site publishes, to tell which share was taken; 0 = not told
     retention_days: int = 180  # then a day's personal facts can be read by nobody any more; 0 = never
 

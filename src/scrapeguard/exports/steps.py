@@ -13,7 +13,7 @@ ENGLISH = {
     "more_steps": "… and {count} more steps; data/analysis/incident.json lists up to 50 of each kind.",
     "observed_step": "observed",
     "inferred_step": "inferred; wrong at most in {error}",
-    "step_notice": "It was handed robots.txt.",
+    "step_notice": "It was handed {name} (version {version}), as it asked.",
     "step_stopped": "It was stopped: {measure} for {lasting}, {why}. The answer ({status}) said so, with the reference; "
     "{refused} further requests were refused while that stood.",
     "step_solved": "It solved a challenge and was given a pass.",
@@ -85,7 +85,7 @@ CHINESE = {
     "more_steps": "……另有 {count} 个步骤；data/analysis/incident.json 每类最多列出 50 个。",
     "observed_step": "观察",
     "inferred_step": "推断；出错至多 {error}",
-    "step_notice": "取得了 robots.txt。",
+    "step_notice": "应其请求，取得了 {name}（版本 {version}）。",
     "step_stopped": "被阻止：{measure}，持续 {lasting}，{why}。答复（{status}）说明了此点并附编号；措施存续期间又有 {refused} 次请求被拒绝。",
     "step_solved": "完成了一次验证并获得通行凭证。",
     "step_again_held": "同一地址在措施 {since} 之后 {after} 继续请求，当时措施仍然有效。",

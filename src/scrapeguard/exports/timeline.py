@@ -120,7 +120,7 @@ def error_of(link: Link, said: Mapping[str, str]) -> str:
     counted = said["counted"].format(shared=number(error.shared), of=number(error.of))
     if error.arrivals is not None:
         more = said["counted_time"].format(count=number(error.arrivals), time=lasting(error.seconds * SECOND))
-        counted = f"{more} {counted}" if link.reason == "walk" else more
+        counted = more if link.feature == link.looks else f"{more} {counted}"
     trials = said["counted_trials"].format(single=percent(error.single), trials=number(error.trials))
     return f"{said['at_most'].format(error=percent(error.ppm))} {counted} {trials}"
 
