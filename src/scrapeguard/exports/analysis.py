@@ -17,8 +17,10 @@ QUERIES = """\
 Where the figures come from. Each follows from data/log/*/records.jsonl and disclosures.txt; verify.py counts the
 figures of incident.json again.
 
-Requests of the incident: records with "k":"request" of the actor (disclosure "client", "key") whose "t" lies between
-"first" and "last" of incident.json, both included.
+Requests of the incident: records with "k":"request" of the actor's "subjects" (disclosure "client", "key") whose "t"
+lies between "first" and "last" of incident.json, both included.
+links: why the subjects are one actor, each by the digests of two records; how often that would be chance is counted
+among all of the log's addresses, which are not here. evasion: steps, each by the digest of its record.
 requests: their number. bytes: sum of "what"."bytes". micros: sum of "what"."micros", the time from the first byte of
 judging a request to the last byte of its answer (not CPU time).
 distinct: number of different "object" of the disclosure "request".

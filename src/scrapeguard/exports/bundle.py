@@ -155,7 +155,9 @@ class _Filling:
     def _close(self) -> None:
         """What stands around the payload, and the manifests."""
         found, key = self.incident.found, str(self.signer.verifier)
-        about = (found.id, found.actor, moment(self.incident.first), moment(self.incident.last), key)
+        others = len(self.incident.who) - 1
+        actor = found.actor + (f" and {others} other addresses (data/analysis/incident.json)" if others > 0 else "")
+        about = (found.id, actor, moment(self.incident.first), moment(self.incident.last), key)
         write(self.folder / "README.txt", readme(*about).encode())
         write(self.folder / "verify.sh", SHELL.read_bytes())
         write(self.folder / "verify.py", Path(verify.__file__).read_bytes())
