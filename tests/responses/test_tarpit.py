@@ -10,6 +10,7 @@ import pytest
 from building import facts, signal
 from starlette.types import ASGIApp, Message, Scope
 
+from scrapeguard.doors.forward_auth import ForwardAuth
 from scrapeguard.model import Headers, Identity, Rung, Standing, Tally, Verdict
 from scrapeguard.policy import Policy
 from scrapeguard.responses import Responses, ResponseSettings, TarpitSettings
@@ -275,3 +276,35 @@ def test_a_verified_crawler_is_never_put_in_it(standing: Standing):
         named = Identity(state, "dns", "Search Co", "SearchBot", "search")  # type: ignore[arg-type]
         excuse = policy.excuse(replace(facts(), identity=named), found)
         assert policy.decide(found, tally, 1, "enforce", excuse).rung is rung
+
+
+@pytest.mark.parametrize("mode", ["generic", "nginx", "nginx-page", "envoy"])
+def test_forward_auth_answers_a_proxy_at_once(mode: str):
+    settings = {
+        "facts": {"trusted_proxies": ["127.0.0.1"], "traps": ["/trap/*"]},
+        "signals": {"trap": {"weight": 4}},
+        "policy": {"throttle": 0, "challenge": 0, "tarpit": 4, "block": 0},
+        "evidence": {"directory": ""},
+    }
+    asked = {
+        "host": "shop.example", "x-forwarded-for": "192.0.2.9", "x-forwarded-proto": "https",
+        "x-forwarded-method": "GET", "x-forwarded-uri": "/trap/1", "x-original-uri": "/trap/1",
+        "x-original-method": "GET",
+    }  # fmt: skip
+    path = "/envoy/trap/1" if mode == "envoy" else "/check"
+    scope: Scope = {
+        "type": "http", "asgi": {}, "http_version": "1.1", "method": "GET", "path": path, "raw_path": path.encode(),
+        "scheme": "http", "root_path": "", "server": ("127.0.0.1", 80),
+        "query_string": b"" if mode == "envoy" else f"mode={mode}".encode(),
+        "headers": [(name.encode(), value.encode()) for name, value in asked.items()],
+        "client": ("127.0.0.1", 4000),
+    }  # fmt: skip
+
+    async def scene() -> None:
+        visitor = Visitor()
+        await ForwardAuth(settings)(scope, visitor.receive, visitor.send)
+        assert visitor.status in (401, 403)
+        assert (b"x-sg-verdict", b"tarpit") in visitor.sent[0]["headers"]
+        assert visitor.complete
+
+    trial(scene)
