@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from building import BLOCKED, FINE, OBSERVED, REFUSED, SERVED, facts, open_log
-from bundling import HOSTILE, brought, bundled, exported, scene, unpacked
+from bundling import HOSTILE, NOTICE, brought, bundled, exported, scene, unpacked
 from click.testing import CliRunner
 
 from scrapeguard.cli import main
@@ -20,6 +20,7 @@ from scrapeguard.evidence.verify import INCOMPLETE, UNANCHORED, verify
 from scrapeguard.exports import chinese, english
 from scrapeguard.exports.bundle import Bundle
 from scrapeguard.exports.words import lasting, moment, shown, size
+from scrapeguard.model import Resource
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +86,26 @@ def test_an_incident_over_several_segments_is_one_bundle_that_verifies(tmp_path:
         log.close()
     assert result.code == UNANCHORED, result
     assert len(segments(tmp_path / "evidence")) >= 4
+
+
+def test_the_report_tells_which_notices_were_told_and_the_bundle_an_alarm_of_over_blocking(tmp_path: Path) -> None:
+    log = open_log(tmp_path / "evidence")
+    told, terms = ("robots.txt", "0123456789abcdef" * 4), ("terms", "fedcba9876543210" * 4)
+    log.request(facts(0, "/robots.txt", resource=Resource.NOTICE), NOTICE, SERVED, told=told)
+    for number in range(50):
+        log.request(facts(number, f"/item/{number}"), FINE, SERVED)
+    log.request(facts(51), BLOCKED, REFUSED, told=terms)
+    log.event("alarm.overblock", {"detectors": {"pace": 4}, "measured": 9, "people": 4})
+    log.close()
+    bundle = exported(tmp_path)
+    result = verify(str(bundle.path), brought(bundle))
+    assert result.code == UNANCHORED, result
+    _, reader = read(tmp_path)
+    for digest in ("0123456789abcdef…", "fedcba9876543210…"):
+        assert digest in reader.text
+    assert "1 versions of notices served" in reader.text
+    public = b"".join(data for name, data in unpacked(bundle.path).items() if name.startswith("data/log/"))
+    assert b'"k":"alarm.overblock"' in public
 
 
 def test_a_second_export_after_more_requests_verifies_too(tmp_path: Path) -> None:
