@@ -84,7 +84,7 @@ def containing(directory: Path, entry: Entry) -> Found | None:
 
 
 def find(directory: Path, idle: int = IDLE) -> list[Found]:
-    """Where incidents open and end, by the time they opened; the same whatever order the requests were written in."""
+    """Where incidents open and end, by the time they opened; but for links the same in whatever order of writing."""
     spans: dict[str, list[Found]] = {}
     linker = Linker(idle * MINUTE)
     for entry in entries(_paths(directory), telling, Openings(directory)):
