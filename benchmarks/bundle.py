@@ -1,15 +1,23 @@
-"""How long a large incident takes to export and to verify, and how much memory: `python benchmarks/bundle.py [N]`.
+"""How long a large incident takes to export and to verify, and whether memory grows with it.
 
-Each step runs in a process of its own, so that its peak memory is its own. The log is written in a temporary folder.
+    python benchmarks/bundle.py [N …] [--out FILE]      N: requests of the incident; 10,000, 50,000 and 100,000
+
+Each step runs in a process of its own, so that its peak memory is its own. The log is in a temporary folder; the
+incident's N requests lie among half as many of other people. CPU is that of the whole process, imports included.
+`export` includes what the keeper would have done before: no keeper ran. Results are one JSON object.
 """
 
+import argparse
 import json
+import os
+import platform
 import resource
 import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
@@ -20,6 +28,7 @@ from scrapeguard.evidence.incidents import incidents
 from scrapeguard.evidence.verify import trust, verify
 from scrapeguard.exports.bundle import export
 
+SIZES = [10_000, 50_000, 100_000]
 LIMITS = {"export": 20.0, "verify": 10.0}  # seconds for 100,000 records
 
 
@@ -42,29 +51,49 @@ def step(name: str, folder: Path, records: int) -> dict[str, object]:
         write(folder, records)
     elif name == "export":
         (found,) = incidents(folder / "evidence")
-        looked = time.perf_counter()
         bundle = export(folder / "evidence", found, folder / "bundle.zip", 30)
         (folder / "key").write_text(bundle.key)
-        return told(looked) | {"incidents_seconds": round(looked - began, 1), "requests": found.requests}
+        assert found.requests == records
+        return told(began) | {"bundle_mib": bundle.size >> 20}
     else:
         result = verify(str(folder / "bundle.zip"), trust([(folder / "key").read_text()], [], []))
-        return told(began) | {"verdict": result.verdict, "problem": result.problem}
+        assert not result.problem, result
+        return told(began) | {"verdict": result.verdict}
     return told(began)
 
 
 def told(began: float) -> dict[str, object]:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
     wall, cpu = time.perf_counter() - began, time.process_time()
-    return {"seconds": round(wall, 1), "cpu_seconds_since_start": round(cpu, 1), "peak_mib": peak}
+    return {"seconds": round(wall, 1), "cpu_seconds": round(cpu, 1), "peak_mib": peak}
+
+
+def measure(records: int) -> dict[str, object]:
+    steps: dict[str, object] = {}
+    with tempfile.TemporaryDirectory(prefix="scrapeguard-bench-") as folder:
+        for name in ("write", "export", "verify"):
+            words = [sys.executable, __file__, "--step", name, folder, str(records)]
+            done = subprocess.run(words, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr
+            steps[name] = json.loads(done.stdout)
+            print(f"{records:>7} {name:6} {done.stdout.strip()}", file=sys.stderr)
+    return steps
 
 
 def main() -> None:
-    records = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-    with tempfile.TemporaryDirectory() as folder:
-        for name in ("write", "export", "verify"):
-            words = [sys.executable, __file__, "--step", name, folder, str(records)]
-            done = subprocess.run(words, capture_output=True, text=True, check=True)
-            print(name, done.stdout.strip(), f"limit {LIMITS[name]} s" if name in LIMITS else "")
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("records", type=int, nargs="*", default=SIZES)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "bundle.json")
+    asked = parser.parse_args()
+    result = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": {"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()},
+        "limits_seconds_at_100000": LIMITS,
+        "records": {records: measure(records) for records in asked.records},
+    }
+    asked.out.parent.mkdir(parents=True, exist_ok=True)
+    asked.out.write_text(json.dumps(result, indent=2) + "\n")
+    print(json.dumps(result, indent=2))
 
 
 if __name__ == "__main__":

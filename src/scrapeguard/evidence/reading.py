@@ -4,7 +4,6 @@ Openings that are sealed under a record come with it; what they say is for openi
 """
 
 import json
-import mmap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +17,7 @@ LONGEST = record.LONGEST + 1  # with the newline
 SEALED = b"~"  # begins the line with the sealed openings of the record above it
 ERASED = b"~-"  # begins such a line whose openings were overwritten
 LONGEST_SEALED = 3 * LONGEST  # base64 of all the groups of a record, a captured exchange among them
+BLOCK = 1 << 20  # bytes read at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +62,27 @@ def lines(path: Path, offset: int = 0, wanted: Callable[[bytes], bool] | None = 
 def marked(directory: Path, needle: bytes) -> Iterator[tuple[Path, Line]]:
     """The lines on which a piece of canonical JSON stands, segment by segment, found without reading the others."""
     for path in segments(directory):
-        with path.open("rb") as file:
-            if not path.stat().st_size:
-                continue
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                for start in _starts(data, needle):
-                    yield path, next(lines(path, start))
+        for start in _starts(path, needle):
+            yield path, next(lines(path, start))
 
 
-def _starts(data: mmap.mmap, needle: bytes) -> Iterator[int]:
-    """Where the lines with the needle begin."""
-    place = data.find(needle)
-    while place >= 0:
-        end = data.find(b"\n", place)
-        if end < 0:
-            return  # torn
-        yield data.rfind(b"\n", 0, place) + 1
-        place = data.find(needle, end)
+def _starts(path: Path, needle: bytes) -> Iterator[int]:
+    """Where the lines with the needle begin; a torn last line is left out.
+
+    The file is read block by block: mapped into memory, all of it would count as this process's own.
+    """
+    offset, rest = 0, b""
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            data = rest + block
+            end = data.rfind(b"\n") + 1
+            place = data.find(needle, 0, end)
+            while place >= 0:
+                yield offset + data.rfind(b"\n", 0, place) + 1
+                place = data.find(needle, data.index(b"\n", place), end)
+            if not end and len(data) > LONGEST_SEALED:
+                end = len(data)  # no line of ours is that long
+            offset, rest = offset + end, data[end:]
 
 
 def _line(number: int, offset: int, raw: bytes, sealed: bytes = b"") -> Line:
