@@ -106,7 +106,7 @@ def keeping(url: str = "", authority: Authority | None = None) -> Keeping:
 def exported(folder: Path, kept: Keeping | None = None) -> Bundle:
     """The one incident of `folder`/evidence, exported to `folder`/bundle.zip."""
     (found,) = incidents(folder / "evidence")
-    return export(folder / "evidence", found, folder / "bundle.zip", 30, kept or keeping())
+    return export(folder / "evidence", found.found, folder / "bundle.zip", 30, kept or keeping())
 
 
 def bundled(folder: Path, kept: Keeping | None = None) -> Bundle:

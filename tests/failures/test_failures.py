@@ -101,7 +101,7 @@ def checked(folder: Path, authority: Authority | None = None, url: str = "") -> 
     evidence = folder / "site/evidence"
     released(evidence)
     (found,) = [each for each in incidents(evidence, IDLE) if each.found.actor == f"address:{SCRAPER}"]
-    bundle = export(evidence, found, folder / "bundle.zip", IDLE, Keeping(settings))
+    bundle = export(evidence, found.found, folder / "bundle.zip", IDLE, Keeping(settings))
     return verify(str(bundle.path), trust([bundle.key], [str(authority.root)] if authority else [], []))
 
 

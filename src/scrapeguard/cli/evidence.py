@@ -130,15 +130,15 @@ def export(
     """
     minutes = idle or view.configured_idle(directory)
     with looking(directory, "export", incident=incident) as about:
-        found = view.incident(directory, incident, minutes)
-        about["incident"] = found.found.id
+        found = view.named(directory, incident, minutes)
+        about["incident"] = found.id
         loaded = configuration.load(config)
         keeping = Keeping(loaded.section("keeper", KeeperSettings), loaded.folder)
         extras = Extras(*price(licence_price), pdf, counted(catalogue))
-        bundle = pack(directory, found, out or Path(f"incident-{found.found.id}.zip"), minutes, keeping, extras)
+        bundle = pack(directory, found, out or Path(f"incident-{found.id}.zip"), minutes, keeping, extras)
     if as_json:
         fields = {"path": str(bundle.path), "sha256": bundle.digest, "size": bundle.size, "key": bundle.key}
-        click.echo(json.dumps({"incident": found.found.id, "stamps": bundle.stamps, **fields}))
+        click.echo(json.dumps({"incident": found.id, "stamps": bundle.stamps, **fields}))
         return
     click.echo(f"{bundle.path}  ({size(bundle.size)}, {many(bundle.stamps, 'time stamp')} on its seal)")
     click.echo(f"SHA-256 of the zip    {bundle.digest}")

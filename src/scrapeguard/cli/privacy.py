@@ -42,7 +42,7 @@ def set_(incident: str, reason: str, approver: str, config: Path | None, as_json
     It covers the requests recorded so far; run it again while the incident goes on. Retention and erasure leave it.
     """
     place = Place(config)
-    found = view.incident(place.directory, incident, view.configured_idle(place.directory)).found
+    found = view.named(place.directory, incident, view.configured_idle(place.directory))
     count = view.hold(place.directory, found)
     told: dict[str, Json] = {"approver": approver, "incident": found.id, "reason": reason, "records": count}
     _record(place, "hold.set", told)
@@ -123,7 +123,7 @@ def add(incident: str, amount: str, currency: str, what: str, config: Path | Non
     if not CURRENCY.fullmatch(currency):
         raise InputError(f"{currency!r} is no currency.", "Write its three letters: EUR, USD, CNY.")
     place = Place(config)
-    found = view.incident(place.directory, incident, view.configured_idle(place.directory)).found
+    found = view.named(place.directory, incident, view.configured_idle(place.directory))
     told: dict[str, Json] = {"amount": amount, "currency": currency, "incident": found.id, "what": what}
     _record(place, "expense", told)
     _tell(told, f"{found.id}: {amount} {currency} for {what}.", as_json)

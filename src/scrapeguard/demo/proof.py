@@ -61,7 +61,7 @@ class Proof:
 def prove(folder: Path, incident: Incident, stamping: Stamping | None = None) -> Proof:
     """Export an incident of `folder`/evidence, verify it by key and authority, change a copy and verify that."""
     settings = Config({"keeper": keeping(stamping)}).section("keeper", KeeperSettings)
-    bundle = export(folder / "evidence", incident, folder / BUNDLE, IDLE, Keeping(settings))
+    bundle = export(folder / "evidence", incident.found, folder / BUNDLE, IDLE, Keeping(settings))
     with zipfile.ZipFile(bundle.path) as archive:
         for name, kept in REPORTS.items():
             (folder / kept).write_bytes(archive.read(f"data/analysis/{name}"))

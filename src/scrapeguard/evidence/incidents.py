@@ -12,7 +12,7 @@ one day. Subjects that links join (links.py) are one actor, and their spans one 
 import json
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,10 +64,15 @@ def _configured(directory: Path, name: str, default: int) -> int:
 
 def incident(directory: Path, name: str, idle: int = IDLE) -> Incident:
     """The incident whose id begins with `name`. Raises InputError when there is none, or more than one."""
+    return sum_up(directory, [named(directory, name, idle)])[0]
+
+
+def named(directory: Path, name: str, idle: int = IDLE) -> Found:
+    """The same before it is summed up, for which its requests have to be read."""
     found = find(directory, idle)
     matching = [each for each in found if each.id.startswith(name.lower())] if name else []
     if len(matching) == 1:
-        return sum_up(directory, matching)[0]
+        return matching[0]
     if matching:
         raise InputError(f"{len(matching)} incidents begin with {name!r}.", "Give more digits of the id.")
     ids = ", ".join(each.id for each in found[:5]) + (", …" if len(found) > 5 else "")
@@ -128,8 +133,8 @@ def _join(own: list[Found], new: Found, idle: int) -> None:
         own.sort(key=lambda each: each.opening)
 
 
-def sum_up(directory: Path, found: Sequence[Found]) -> list[Incident]:
-    """The incidents with their sums, in the order given."""
+def sum_up(directory: Path, found: Sequence[Found], also: Callable[[Entry], None] | None = None) -> list[Incident]:
+    """The incidents with their sums, in the order given; `also` gets every request too, in the order of time."""
     changed = changes(directory)
     sums = [
         Incident(each, evasion=Evasion(each.links, Adapting([one for one in changed if each.covers(one.time)])))
@@ -137,6 +142,8 @@ def sum_up(directory: Path, found: Sequence[Found]) -> list[Incident]:
     ]
     for place, entry in _belonging(directory, found):
         sums[place].add(entry)
+        if also is not None:
+            also(entry)
     return sums
 
 

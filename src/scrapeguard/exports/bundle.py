@@ -19,9 +19,10 @@ from scrapeguard.errors import EvidenceError, InputError
 from scrapeguard.evidence import verify
 from scrapeguard.evidence.canonical import Json, canonical, digest
 from scrapeguard.evidence.checkpoint import Signer
+from scrapeguard.evidence.entry import Entry
 from scrapeguard.evidence.hour import now
-from scrapeguard.evidence.incident import Incident
-from scrapeguard.evidence.incidents import LOOK_BACK, MINUTE, members
+from scrapeguard.evidence.incident import Found, Incident
+from scrapeguard.evidence.incidents import LOOK_BACK, MINUTE, sum_up
 from scrapeguard.evidence.keys import FOLDER, HISTORY
 from scrapeguard.exports import analysis, bag, custody, statements
 from scrapeguard.exports.bag import measured, write
@@ -73,7 +74,7 @@ def price(text: str | None) -> tuple[Decimal | None, str]:
 
 def export(
     directory: Path,
-    incident: Incident,
+    found: Found,
     out: Path,
     idle: int,
     keeping: Keeping | None = None,
@@ -83,11 +84,11 @@ def export(
     keeping = (keeping or Keeping()).named(directory)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        prepare(directory, keeping, {"incident": incident.found.id, "out": out.name})
+        prepare(directory, keeping, {"incident": found.id, "out": out.name})
         with tempfile.TemporaryDirectory(prefix=".bundle-", dir=out.parent) as name:
             folder = Path(name) / "bundle"
             signer = keeping.signer(directory)
-            _Filling(directory, incident, folder, idle, signer, extras or Extras()).fill()
+            _Filling(directory, found, folder, idle, signer, extras or Extras()).fill()
             stamps = keeping.stamps((folder / bag.TAGMANIFEST).read_bytes())
             bag.seal(folder, signer, stamps)
             _refuse_too_large(folder)
@@ -105,21 +106,25 @@ class _Filling:
     """One bundle being laid out in `folder`."""
 
     directory: Path
-    incident: Incident
+    found: Found
     folder: Path
     idle: int
     signer: Signer
     extras: Extras
+    incident: Incident = field(init=False)
     subjects: dict[str, set[str]] = field(default_factory=dict)  # pseudonym -> hours
 
     def fill(self) -> None:
-        data = self.folder / "data"
-        story, loss = Story(self.incident.first, self.incident.last), self._loss()
+        data, story = self.folder / "data", Story(self.found.last)
         with analysis.Table(data / "analysis/requests.csv") as table:
-            for entry in members(self.directory, self.incident.found):
+
+            def also(entry: Entry) -> None:
                 story.add(entry)
                 table.add(entry)
                 self.subjects.setdefault(entry.sub, set()).add(entry.win)
+
+            (self.incident,) = sum_up(self.directory, [self.found], also)
+        loss = self._loss()
         loss.survey(self.directory)
         references = References(self.incident)
         excerpt = Excerpt(self.directory, whose(self.subjects), self.folder, references)

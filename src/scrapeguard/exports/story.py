@@ -12,10 +12,13 @@ INTERVALS = 60
 
 @dataclass(slots=True)
 class Story:
-    """`add` every request of the incident. Numbers are for each of 60 equal intervals between `first` and `last`."""
+    """`add` every request of the incident, in the order of time, the last of which is `last`.
 
-    first: int
+    Numbers are for each of 60 equal intervals between the first and the last.
+    """
+
     last: int
+    first: int = 0
     served: list[int] = field(default_factory=lambda: [0] * INTERVALS)
     refused: list[int] = field(default_factory=lambda: [0] * INTERVALS)
     other: list[int] = field(default_factory=lambda: [0] * INTERVALS)  # errors, redirects
@@ -24,6 +27,7 @@ class Story:
     _known: Known = field(default_factory=Known)
 
     def add(self, entry: Entry) -> None:
+        self.first = self.first or entry.time
         at = self.place(entry.time)
         if entry.rung is not Rung.ALLOW:
             self.refused[at] += 1
