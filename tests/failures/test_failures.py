@@ -30,11 +30,19 @@ from scrapeguard.evidence.verify import ANCHORED, INCOMPLETE, Result, trust, ver
 from scrapeguard.exports.bundle import export
 from scrapeguard.exports.keeping import Keeping
 
-SCRAPER = "127.0.0.2"
+READER, SCRAPER = "127.0.0.1", "127.0.0.2"
+OBSERVING = """
+[guard]
+mode = "observe"
+[keeper]
+site = "shop.example"
+host = "web1"
+checkpoint_seconds = 1
+"""
 CONFIG = f"""
 [lists]
 deny = ["{SCRAPER}"]
-allow = ["127.0.0.1"]
+allow = ["{READER}"]
 [keeper]
 site = "shop.example"
 host = "web1"
@@ -65,19 +73,18 @@ def site(folder: Path, config: str = CONFIG) -> Iterator[Served]:
 
 
 class Visits:
-    """Readers who must be served, known and new ones, and a scraper who must be refused, whatever happens."""
+    """Readers who must be served and a scraper who must be refused, whatever happens; `observed`: nobody is."""
 
-    def __init__(self, served: Served) -> None:
+    def __init__(self, served: Served, *, observed: bool = False) -> None:
         self.served = served
         self.count = 0
+        self._refused = 200 if observed else 403
 
     def come(self, times: int = 10) -> None:
         for _ in range(times):
-            self.count += 3
-            new = f"127.{1 + self.count // 750}.0.{1 + self.count // 3 % 250}"
-            assert self.served.get(f"/item/{self.count}").status == 200
-            assert self.served.get(f"/item/{self.count}", new).status == 200
-            assert self.served.get(f"/item/{self.count}", SCRAPER).status == 403
+            self.count += 2
+            assert self.served.get(f"/item/{self.count}", READER).status == 200
+            assert self.served.get(f"/item/{self.count}", SCRAPER).status == self._refused
 
     def until(self, kind: str) -> dict[str, Any]:
         """Visits go on until a record of this kind is there; what it says."""
@@ -141,7 +148,8 @@ def test_a_full_disk(tmp_path: Path, disk: Disk) -> None:
         visits.come()
         served.stop()
         assert gap["error"] == "ENOSPC"
-        assert requests(served) + gap["count"] == visits.count
+        twice = requests(served) + gap["count"] - visits.count
+        assert twice in (0, 1)  # a record whose openings were torn off is there, and lost all the same
     result = checked(tmp_path)
     told = incomplete(result, rf"^(\d+) records of (\S+) from {WHEN} to {WHEN} could not be written \(ENOSPC\)")
     assert int(told[1]) == gap["count"]
@@ -163,9 +171,10 @@ def test_a_folder_that_cannot_be_written_at_first(tmp_path: Path, disk: Disk) ->
 
 
 def test_a_redis_that_is_killed(tmp_path: Path, own_server: RedisServer) -> None:
-    with site(tmp_path, CONFIG + f'[store]\nurl = "{own_server.url}"\n') as served:
-        visits = Visits(served)
-        visits.come()
+    """Nobody is on a list here, as those are judged without the store; the scraper is one by how it comes."""
+    with site(tmp_path, OBSERVING + f'[store]\nurl = "{own_server.url}"\n') as served:
+        visits = Visits(served, observed=True)
+        visits.come(100)
         own_server.kill()
         visits.until("gap.start")
         visits.come()
