@@ -5,7 +5,7 @@ VENV ?= .venv
 ARGS ?= -n auto
 BIN := $(VENV)/bin
 
-.PHONY: venv demo test chaos attacks soak detection lint bench clean
+.PHONY: venv demo test chaos attacks browsers soak detection lint bench clean
 
 venv: $(VENV)/.ready
 
@@ -36,6 +36,7 @@ bench: venv
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/evidence.py
 	$(BIN)/python benchmarks/bundle.py
+	$(BIN)/python benchmarks/challenge.py
 
 # Real scrapers and browsers: their libraries stay out of our environment. What is not installed is said in the table.
 detection: venv $(VENV)-detection/.ready

@@ -83,6 +83,17 @@ class Browser:
             time.sleep(0.02)
         return time.monotonic() - began
 
+    def run_slowly(self, script: str) -> Any:
+        """What the script gives to the function that is its last argument."""
+        return self._line("execute/async", {"script": script, "args": []})
+
+    def wait_until(self, script: str) -> None:
+        """Until the script gives something true."""
+        end = time.monotonic() + PATIENCE
+        while not self.run(script):
+            assert time.monotonic() < end, f"never: {script}\n{self.source}"
+            time.sleep(0.02)
+
     def keys(self, *keys: str) -> None:
         """Press keys one after the other, wherever the focus is."""
         pressed = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
@@ -95,7 +106,7 @@ class Browser:
     def audit(self, axe: str) -> list[dict[str, Any]]:
         """What axe-core finds on the page."""
         script = f"{axe}; const done = arguments[arguments.length - 1]; axe.run().then((it) => done(it.violations));"
-        found: list[dict[str, Any]] = self._line("execute/async", {"script": script, "args": []})
+        found: list[dict[str, Any]] = self.run_slowly(script)
         return found
 
 
@@ -172,6 +183,7 @@ def _firefox(wanted: Wanted, folder: Path, hosts: tuple[str, ...]) -> Iterator[L
         "datareporting.policy.dataSubmissionEnabled": False,
         "app.update.enabled": False,
         "network.captive-portal-service.enabled": False,
+        "network.manage-offline-status": False,
         "network.connectivity-service.enabled": False,
         "browser.aboutwelcome.enabled": False,
         "toolkit.startup.max_resumed_crashes": -1,

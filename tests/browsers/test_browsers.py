@@ -46,6 +46,14 @@ KINDS = [
     Wanted("firefox", headless=False),
 ]
 TAB, ENTER, SHIFT = "\ue004", "\ue007", "\ue008"
+TITLES = {
+    ("challenge", "en-US"): "One moment",
+    ("challenge", "zh-CN"): "请稍候",
+    ("throttle", "en-US"): "Please wait",
+    ("throttle", "zh-CN"): "请稍候片刻",
+    ("block", "en-US"): "Access is refused",
+    ("block", "zh-CN"): "访问",
+}
 thorough = pytest.mark.skipif(not ALL, reason="`make browsers` runs this")
 
 
@@ -183,12 +191,10 @@ def test_on_plain_http_a_browser_waits_as_it_cannot_calculate(name: str, tmp_pat
 def test_with_the_keyboard_alone_the_button_can_be_reached_and_pressed(name: str, tmp_path: Path) -> None:
     with shop(tmp_path, NEVER_ENDING) as (served, url), browser(Wanted(name)) as window:  # type: ignore[arg-type]
         window.visit(url.format("127.0.0.1") + "/item/1")
+        window.wait_for("One moment")
         shown = "return !document.getElementById('otherwise').hidden"
         assert not window.run(shown), "it is offered when there is a reason to"
-        end = 0
-        while not window.run(shown):
-            end += 1
-            assert end < 2000
+        window.wait_until(shown)
         window.keys(TAB)
         assert window.run("return document.activeElement.tagName") == "BUTTON"
         window.keys(ENTER)
@@ -214,10 +220,10 @@ def test_every_page_can_be_used_by_everybody(name: str, phone: bool, dark: bool,
             with shop(tmp_path / rung, options) as (_, url):
                 address = url.format("127.0.0.1")
                 window.visit(f"{address}/item/1")
+                window.wait_for(TITLES[rung, language])
                 _look(window, f"{rung}-{wanted}")
                 if rung == "challenge":
-                    while window.run("return document.getElementById('otherwise').hidden"):
-                        pass
+                    window.wait_until("return !document.getElementById('otherwise').hidden")
                     _look(window, f"{rung}-offered-{wanted}")
                     window.visit(f"{address}/.sg/back?to=/item/1")
                     _look(window, f"cookies-{wanted}")
@@ -239,7 +245,7 @@ def test_a_script_of_a_page_is_told_so_and_the_page_goes_on_after_a_reload(name:
     with shop(tmp_path, CHALLENGED) as (served, url), browser(Wanted(name)) as window:  # type: ignore[arg-type]
         window.visit(url.format("127.0.0.1") + "/item/1")
         window.wait_for("Item 1 of the shop")
-        assert window._line("execute/async", {"script": fetched, "args": []}) == 200
+        assert window.run_slowly(fetched) == 200
         assert served.records()
 
 

@@ -61,6 +61,8 @@ def test_a_mistake_is_refused_with_what_was_meant(text: str, said: str, tmp_path
         ('[facts]\ntrusted_proxies = ["::/0"]', "any visitor can then choose which address is counted"),
         ('[store]\nurl = "memory://"', "several worker processes"),
         ('[store]\nurl = "redis://h"\n[facts]\nsession_cookies = ["sid"]', "facts.secret is empty"),
+        ('[store]\nurl = "redis://h"', "would not believe each other's passes"),
+        ('[evidence]\ndirectory = ""', "several workers would ask again"),
         ("[crawlers]\ndns = false", "no impostor is found out"),
         ('[evidence]\ndirectory = ""', "nothing is kept"),
         ('[notices]\ncontact = ""', "is told nobody to ask"),
@@ -76,7 +78,7 @@ def test_a_careful_configuration_is_told_nothing(tmp_path: Path) -> None:
     text = (
         '[store]\nurl = "redis://h"\n[facts]\ntrusted_proxies = ["10.0.0.0/8"]\n'
         '[notices]\ncontact = "mailto:data@shop.example"\nterms_url = "/terms"\n'
-        '[crawlers]\ndns = true\ndns_servers = ["192.0.2.53"]'
+        '[crawlers]\ndns = true\ndns_servers = ["192.0.2.53"]\n[challenge]\nsecret = "thirty-two characters at random!"'
     )
     done = check(tmp_path, text, "--json")
     assert json.loads(done.stdout)["warnings"] == []

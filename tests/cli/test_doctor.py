@@ -26,7 +26,7 @@ def test_this_machine_can_guard_a_site(tmp_path: Path) -> None:
     found = states(done)
     assert list(found) == [
         *("python", "packages", "agents", "clock", "uvicorn"),
-        *("configuration", "store", "evidence", "notices", "proxies"),
+        *("configuration", "store", "evidence", "notices", "proxies", "challenge"),
     ]
     assert found["agents"] == found["store"] == found["evidence"] == found["notices"] == "ok"
     assert [file.name for file in tmp_path.iterdir()] == ["scrapeguard.toml"]

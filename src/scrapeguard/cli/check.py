@@ -16,8 +16,10 @@ from scrapeguard.errors import ConfigError
 from scrapeguard.evidence.log import EvidenceSettings
 from scrapeguard.evidence.settings import settings as evidence_settings
 from scrapeguard.facts.crawlers import CrawlerSettings
+from scrapeguard.facts.passes import ChallengeSettings
 from scrapeguard.facts.reader import FactsSettings
 from scrapeguard.notices import NoticeSettings
+from scrapeguard.policy import Policy
 from scrapeguard.stores import StoreSettings
 
 
@@ -115,7 +117,23 @@ def surprises(config: Config, mode: str) -> Iterator[str]:
         yield "crawlers.dns is off, and no newer list of addresses is there: no impostor is found out."
     if not evidence.directory:
         yield "evidence.directory is empty: nothing is kept, so nothing can be shown later."
+    yield from unsigned(config, shared=shared)
     yield from untold(notices, traps(config))
+
+
+def unsigned(config: Config, *, shared: bool) -> Iterator[str]:
+    """Where several processes or hosts would not believe each other's passes, so that visitors are asked for ever."""
+    known = config.known()
+    policy, challenge, evidence = known["policy"], known["challenge"], known["evidence"]
+    assert isinstance(policy, Policy)
+    assert isinstance(challenge, ChallengeSettings)
+    assert isinstance(evidence, EvidenceSettings)
+    if not policy.challenge or challenge.secret:
+        return
+    if shared:
+        yield "challenge.secret is empty: hosts that share the store would not believe each other's passes; set one."
+    elif not evidence.directory:
+        yield "challenge.secret is empty, and no folder to share one: several workers would ask again and again."
 
 
 def untold(notices: NoticeSettings, traps: tuple[str, ...]) -> Iterator[str]:

@@ -29,7 +29,17 @@ from scrapeguard.facts.reader import FactsSettings
 from scrapeguard.parts import Parts
 from scrapeguard.stores import StoreSettings, about
 
-PACKAGES = ("starlette", "uvicorn", "ua-parser", "ua-parser-rs", "user-agents", "cryptography", "redis", "zstandard")
+PACKAGES = (
+    "starlette",
+    "uvicorn",
+    "ua-parser",
+    "ua-parser-rs",
+    "user-agents",
+    "cryptography",
+    "altcha",
+    "redis",
+    "zstandard",
+)
 ROOM = (100 << 20, 1 << 30)  # bytes free on the evidence disk below which it is a failure, and a warning
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 UNSYNCHRONISED = 5  # TIME_ERROR, see adjtimex(2)
@@ -102,6 +112,7 @@ def configured(file: str | None) -> Iterator[Finding]:
     yield from people(recording, config)
     yield notices(parts)
     yield proxies(reading)
+    yield challenge(parts)
 
 
 def installed(package: str) -> str:
@@ -197,6 +208,21 @@ def notices(parts: Parts) -> Finding:
             "notices", "warn", "No notice is published by us.", "See [notices]: robots tells robots the rules."
         )
     return Finding("notices", "ok", ", ".join(f"{name} ({len(data)} bytes)" for name, data in published.items()))
+
+
+def challenge(parts: Parts) -> Finding:
+    """Whether visitors are asked a challenge, and with whose secret its passes are signed."""
+    settings = parts.passes.settings
+    if not parts.policy.challenge:
+        return Finding("challenge", "ok", "Nobody is asked a challenge (policy.challenge is 0).")
+    said = f"It is asked from a score of {parts.policy.challenge} on; behind a proxy, route {settings.prefix} to us."
+    if settings.secret:
+        return Finding("challenge", "ok", said)
+    if parts.evidence.directory is None:
+        advice = "Set challenge.secret, unless there is one process: others would not believe its passes."
+        return Finding("challenge", "warn", said, advice)
+    advice = "Its secret is shared by the processes of this host; on several hosts, set challenge.secret."
+    return Finding("challenge", "ok", said, advice)
 
 
 def proxies(settings: FactsSettings) -> Finding:

@@ -21,6 +21,19 @@ CAUSES = {
     "notice": "It asked for a notice such as robots.txt, which everybody is told.",
     "off": "The guard was switched off.",
     "none": "Nothing was odd, and no earlier measure held.",
+    "challenge": "It belonged to a challenge: its script, an answer to it, or the way back.",
+}
+EXCUSES = {
+    "pass": "A challenge would have been asked; the visitor carried the pass of one.",
+    "resource": "A challenge would have been asked for a page; for this nobody can answer one.",
+    "crawler": "A challenge would have been asked; a verified crawler is slowed down instead.",
+}
+FAULTS = {
+    "malformed": "it is no pass of ours",
+    "forged": "its signature is not ours",
+    "expired": "its time is over",
+    "early": "it is from the future",
+    "foreign": "it was given to another browser, or by another site",
 }
 TOLD = {
     403: "a refusal that said so",
@@ -71,6 +84,7 @@ def sentences(told: Explanation) -> list[str]:
     said = [f"{found.reference}: {what}, {moment(found.time)}, {who}."]
     said += _identity(found)
     said.append(_decision(found))
+    said += _challenge(found)
     said += _standing(told)
     said += _weights(told)
     said += _change(told)
@@ -116,13 +130,29 @@ def _decision(found: Entry) -> str:
     return "Decided: allow."
 
 
+def _challenge(found: Entry) -> list[str]:
+    """What there was of a challenge: why it was not asked, what was wrong with a pass, what came of an answer."""
+    what = json.loads(found.raw)["what"]
+    said = [EXCUSES[excuse]] if (excuse := what["verdict"].get("excuse")) in EXCUSES else []
+    fault = what.get("pass", {}).get("fault")
+    if fault is not None:
+        said.append(f"The pass that was shown did not count: {FAULTS.get(str(fault), 'it was doubted')}.")
+    answer = what.get("challenge")
+    if isinstance(answer, dict):
+        became = "was accepted" if answer.get("solved") else f"was not accepted ({answer.get('why')})"
+        after = f" {answer.get('took')} s later" if answer.get("asked") else ""
+        said.append(f"The answer to the challenge of {answer.get('asked') or 'nobody knows whom'}{after} {became}.")
+    return said
+
+
 def _standing(told: Explanation) -> list[str]:
     found, placed = told.found, told.placed
     if found.cause in CAUSES:
         return [CAUSES[found.cause]]
     if found.cause != "standing":
         return []
-    said = ["It met a measure that was imposed earlier and still held; while it holds, nothing more is counted."]
+    counted = "who is asked a challenge is counted on" if found.rung is Rung.CHALLENGE else "nothing more is counted"
+    said = [f"It met a measure that was imposed earlier and still held; while it holds, {counted}."]
     if placed is None:
         return [*said, "The request that led to it is not in this log."]
     until = moment(placed.time + placed.seconds * SECOND)

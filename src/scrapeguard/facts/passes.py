@@ -45,8 +45,8 @@ class ChallengeSettings:
     secret_before: str = ""  # still accepted, so that the secret can be changed without a gap
     prefix: str = "/.sg/"  # under which the page's script is served and answers are taken
     cookie: str = "sg"
-    calculations: int = 2400  # that a browser makes at most; half of them on average
-    calculations_most: int = 4800  # at the highest score below a block
+    calculations: int = 3600  # that a browser makes at most; half of them on average
+    calculations_most: int = 7200  # at the highest score below a block
     cost: int = 1000  # iterations of one calculation
     wait_seconds: int = 5  # without script
     answer_seconds: int = 900  # how long a challenge can be answered

@@ -21,7 +21,7 @@ h1{margin:0 0 1rem;font-size:1.6rem;line-height:1.25}
 h2{margin:1.75rem 0 .25rem;font-size:1rem}
 p,ul{margin:0 0 .5rem}ul{padding-inline-start:1.25rem}
 form{margin:1rem 0}
-button{font:inherit;padding:.5rem 1rem;border:1px solid var(--line);border-radius:.5rem;background:var(--ground);
+button{font:inherit;padding:.5rem 1rem;border:1px solid var(--soft);border-radius:.5rem;background:var(--ground);
 color:var(--ink);cursor:pointer}
 progress{display:block;width:100%;height:.5rem;accent-color:var(--link)}
 [hidden]{display:none}
