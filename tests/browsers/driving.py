@@ -200,7 +200,7 @@ def _firefox(wanted: Wanted, folder: Path, hosts: tuple[str, ...]) -> Iterator[L
         _until(lambda: socket.create_connection(("127.0.0.1", port), 1).close())
         with socket.create_connection(("127.0.0.1", port), PATIENCE) as wire:
             line = _marionette(wire)
-            line("WebDriver:NewSession", {"capabilities": {"alwaysMatch": {"acceptInsecureCerts": True}}})
+            line("WebDriver:NewSession", {"acceptInsecureCerts": True})
             line("window/rect", {"width": 450 if wanted.phone else 1280, "height": 900})
             yield line
             with suppress(OSError, AssertionError):
