@@ -3,6 +3,7 @@
 import tempfile
 import zipfile
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 from scrapeguard.config import Config
@@ -12,11 +13,12 @@ from scrapeguard.evidence.incident import Incident
 from scrapeguard.evidence.incidents import IDLE
 from scrapeguard.evidence.keeper import KeeperSettings
 from scrapeguard.evidence.verify import ANCHORED, INVALID, UNANCHORED, Result, trust, verify
-from scrapeguard.exports.bundle import export
+from scrapeguard.exports.bundle import Extras, export
 from scrapeguard.exports.container import pack
 from scrapeguard.exports.keeping import Keeping
 
 BUNDLE, CHANGED, REPORT = "bundle.zip", "bundle-changed.zip", "report.html"
+PRICE = Decimal("0.05")  # of a licence for one mineral; as invented as the minerals
 REPORTS = {"report.en.html": REPORT, "report.zh.html": "report.zh.html"}
 
 
@@ -61,7 +63,8 @@ class Proof:
 def prove(folder: Path, incident: Incident, stamping: Stamping | None = None) -> Proof:
     """Export an incident of `folder`/evidence, verify it by key and authority, change a copy and verify that."""
     settings = Config({"keeper": keeping(stamping)}).section("keeper", KeeperSettings)
-    bundle = export(folder / "evidence", incident.found, folder / BUNDLE, IDLE, Keeping(settings))
+    asked = Extras(PRICE, "EUR")
+    bundle = export(folder / "evidence", incident.found, folder / BUNDLE, IDLE, Keeping(settings), asked)
     with zipfile.ZipFile(bundle.path) as archive:
         for name, kept in REPORTS.items():
             (folder / kept).write_bytes(archive.read(f"data/analysis/{name}"))

@@ -8,7 +8,7 @@ from pathlib import Path
 from scrapeguard import selftest
 from scrapeguard.demo.authority import Stamping
 from scrapeguard.demo.serving import served
-from scrapeguard.demo.site import HOST, catalogue_site
+from scrapeguard.demo.site import HOST, ITEMS, catalogue_site
 from scrapeguard.guard import ScrapeGuard
 
 
@@ -17,7 +17,7 @@ def settings(evidence: Path, stamping: Stamping | None) -> dict[str, dict[str, o
     return {
         "facts": {"traps": ["/trap/*"]},
         "notices": {"terms_url": f"http://{HOST}/terms", "contact": f"mailto:data@{HOST}"},
-        "evidence": {"directory": str(evidence.absolute())},
+        "evidence": {"directory": str(evidence.absolute()), "catalogue": ITEMS},
         "keeper": keeping(stamping),
         "capture": {"exchanges": 2},
     }

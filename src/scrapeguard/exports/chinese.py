@@ -120,6 +120,26 @@ SAID = {
     "9": "九、如何核验",
     "checking": "数据包中的 README.txt 说明如何使用通用工具、在没有我方参与的情况下核验。日志由密钥 {key} 签署；只有通过数据包以外"
     "的途径取得该密钥者，方可据此得出结论。本页仅供阅读；data/log/ 中的记录才是证据。",
+    "based": "依据 {count} 条记录，叶 {leaves}",
+    "based_one": "依据一条记录，叶 {leaves}",
+    "leaf": "文中“叶 2026-11/17”指：data/log/2026-11/records.index 中以 17 开头的那一行，其行号即该记录在同目录 records.jsonl 中的行号。"
+    "data/analysis/references.json 列出更多叶号。",
+    "tested": "此期间有 {count} 次自检记录在案：以模拟的爬虫逐一测试各检测器，并模拟一名普通访客。其中 {good} 次所有爬虫均被识别，"
+    "而普通访客未受影响。",
+    "not_tested": "此期间没有自检记录。",
+    "exhibits": "证物：请求与答复原文",
+    "exhibits_text": "共留存 {count} 次完整交互（请求与答复），以 WARC 文件存于 data/exhibits/，各与其记录绑定；其中不含 Cookie、"
+    "凭证及请求正文。",
+    "exhibit": "证物",
+    "exhibit_time": "时间（UTC）",
+    "exhibit_status": "答复状态码",
+    "exhibit_body": "正文",
+    "whole": "完整",
+    "catalogue": "占全部目录的 {share}：共 {all} 个对象，取得 {taken} 个。",
+    "catalogue_option": "目录总数系经营者导出时所述，本报告不能证明。",
+    "catalogue_settings": "目录总数系经营者事先设定（[evidence] catalogue）；当时生效的设置见 data/configs/。",
+    "catalogue_sitemap": "总数为导出时所提供的站点地图（SHA-256 {digest}…）中的页面数。",
+    "no_catalogue": "未提供目录总数，故无法计算份额。",
     "rests": "依据：",
     "cause_signals": "依据信号",
     "cause_deny-list": "依据运营者的拒绝名单",
@@ -138,6 +158,7 @@ ASSUMPTIONS = (
     "字节数为所传输正文的字节，不含报头、加密与重传。",
     "份额说明该行为人所占部分，不说明若无其行为其余部分会更快或更省。",
     "许可价格按所取得的每个不同对象计一次。",
+    "所取得的每个对象均计为目录中的一个，包括列表、检索结果或同一内容的其他视图。",
     "支出由运营者登记，此处不核对票据。",
 )
 ELEMENTS = {
@@ -148,8 +169,8 @@ ELEMENTS = {
     ),
     "b": (
         "措施存在且有效",
-        "有效配置、模式、已施加的 {placed} 次措施。",
-        "当时进行的“爬虫被阻、常人通过”测试；误报率。",
+        "有效配置、模式、已施加的 {placed} 次措施；在案自检 {tests} 次，其中 {good} 次通过。",
+        "误报率；由他人见证的测试。",
     ),
     "c": (
         "对方知悉",

@@ -2,34 +2,50 @@
 
 from collections.abc import Mapping
 
+from scrapeguard.exports.grounds import based
 from scrapeguard.exports.sources import Says, Sources
 from scrapeguard.exports.words import number, shown, size
 from scrapeguard.model import Rung
 
 THERE, PARTLY, MISSING = "there", "partly", "missing"
 TRICKS = ("impostor", "forged", "agent", "trap", "cookieless", "api", "adapted")  # steps round a measure
+SHOWN_BY = {  # which records show it, as named in references.py
+    "a": ("record.notice.published", "robots"),
+    "b": ("record.config.activated", "measures", "record.selftest.result"),
+    "c": ("robots", "refused"),
+    "d": ("returned", "forbidden", "trapped"),
+    "e": ("taken",),
+    "f": ("requests",),
+    "g": ("record.canary.issued", "record.canary.control", "record.canary.observed"),
+    "h": ("requests", "record.expense"),
+    "i": ("record.window.close", "record.anchor", "record.gap", "record.damage"),
+    "j": ("record.retention", "record.vault.access", "record.redaction"),
+}
 
 
 def states(sources: Sources) -> Mapping[str, str]:
-    """Element -> THERE, PARTLY or MISSING. What a server cannot record is never more than partly there."""
-    incident = sources.incident
-    enforced = incident.imposed is not Rung.ALLOW
+    """Element -> THERE, PARTLY or MISSING, by what the log holds; what only others can show is told beside it."""
+    incident, kinds = sources.incident, sources.references.kinds()
+    kept = any(content for _, _, content in sources.notices)
+    enforced, tests = incident.imposed is not Rung.ALLOW, sources.references.tests
+    planted = any(kind.startswith("canary.") for kind in kinds)
+    gaps = any(kind in kinds for kind in ("gap", "damage"))
     return {
-        "a": PARTLY if any(content for _, _, content in sources.notices) else MISSING,
-        "b": PARTLY if enforced else MISSING,
-        "c": THERE if incident.robots_asked and incident.refused else PARTLY if _told(sources) else MISSING,
-        "d": THERE if incident.evasion.counts["moved"] else PARTLY if incident.returned else MISSING,
-        "e": THERE if incident.taken.requests else MISSING,
+        "a": _of(kept and bool(incident.robots_asked), kept),
+        "b": _of(enforced and any(tests), enforced or any(tests)),
+        "c": _of(bool(incident.robots_asked and incident.refused), bool(incident.robots_asked or incident.refused)),
+        "d": _of(bool(incident.evasion.counts["moved"]), bool(incident.returned)),
+        "e": _of(bool(incident.taken.requests) and sources.loss.taken is not None, bool(incident.taken.requests)),
         "f": PARTLY if incident.most("addresses") else MISSING,
-        "g": MISSING,
-        "h": PARTLY,
-        "i": THERE if sources.stamped else PARTLY,
-        "j": PARTLY,
+        "g": _of("canary.observed" in kinds and "canary.control" in kinds, planted),
+        "h": _of(bool(sources.loss.expenses), bool(incident.requests)),
+        "i": _of(sources.stamped and not gaps, True),
+        "j": _of("vault.access" in kinds and bool(sources.settings), True),
     }
 
 
-def _told(sources: Sources) -> bool:
-    return bool(sources.incident.robots_asked or sources.incident.refused)
+def _of(there: bool, partly: bool) -> str:
+    return THERE if there else PARTLY if partly else MISSING
 
 
 def table(sources: Sources, says: Says) -> str:
@@ -53,6 +69,8 @@ def table(sources: Sources, says: Says) -> str:
         "requests": number(incident.requests),
         "returned": number(incident.returned),
         "robots": number(incident.robots_asked),
+        "good": number(sum(sources.references.tests)),
+        "tests": number(len(sources.references.tests)),
         "versions": number(len(incident.heard.asked())),
         "stamped": says.words.STAMPED[sources.stamped],
     }
@@ -60,10 +78,11 @@ def table(sources: Sources, says: Says) -> str:
     rows = []
     for letter, (name, here, lacking) in says.words.ELEMENTS.items():
         state = found[letter]
+        what = f'{shown(here.format(**values), 400)} <span class="soft">{shown(lacking, 400)}</span>'
         cells = (
             ("element", f"{letter}. {shown(name)}"),
             ("state", f'<b class="{state}">{says(state)}</b>'),
-            ("what", f'{shown(here.format(**values), 400)} <span class="soft">{shown(lacking, 400)}</span>'),
+            ("what", what + based(sources, says, *SHOWN_BY[letter])),
         )
         rows.append("<tr>" + "".join(f'<td data-name="{says(key)}">{value}</td>' for key, value in cells) + "</tr>")
     head = "".join(f"<th>{says(key)}</th>" for key in ("element", "state", "what"))

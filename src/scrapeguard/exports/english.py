@@ -113,6 +113,27 @@ SAID = {
     "checking": "README.txt in the bundle says how, with common tools and without us. The log is signed by the key "
     "{key}. That proves something only to somebody who got this key by another road than the bundle. This page is for "
     "reading; the records in data/log/ are the evidence.",
+    "based": "rests on {count} records, leaves {leaves}",
+    "based_one": "rests on one record, leaf {leaves}",
+    "leaf": "Where it says “leaf 2026-11/17”, the line that begins with 17 in data/log/2026-11/records.index has the same "
+    "number as the record's line in records.jsonl there. data/analysis/references.json has more of the leaves.",
+    "tested": "{count} self-tests are on record from this time: made-up scrapers sent past every detector, and a made-up "
+    "person. In {good} of them every scraper was seen and the person was not.",
+    "not_tested": "No self-test is on record from this time.",
+    "exhibits": "Exhibits: what was asked and answered",
+    "exhibits_text": "{count} exchanges were captured and lie in data/exhibits/ as WARC files, request and answer, each bound "
+    "to its record. Cookies, credentials and the bodies of requests are not in them.",
+    "exhibit": "Exhibit",
+    "exhibit_time": "Time (UTC)",
+    "exhibit_status": "Answered with",
+    "exhibit_body": "Body",
+    "whole": "whole",
+    "catalogue": "That is {share} of the catalogue: {taken} of {all} objects.",
+    "catalogue_option": "How large the catalogue is, the operator said at the export; nothing here proves it.",
+    "catalogue_settings": "How large the catalogue is, the operator had set beforehand ([evidence] catalogue); the settings in "
+    "force are in data/configs/.",
+    "catalogue_sitemap": "The size is the number of pages in a sitemap with the SHA-256 {digest}…, given at the export.",
+    "no_catalogue": "The size of the whole catalogue was not given, so no share can be told.",
     "rests": "Rests on: ",
     "cause_signals": "by its signals",
     "cause_deny-list": "by the operator's deny list",
@@ -132,13 +153,15 @@ ASSUMPTIONS = (
     "Bytes are those of bodies handed over, without headers, encryption and retransmissions.",
     "A share says what part this actor was. It does not say that the rest would have been faster or cheaper without it.",
     "A licence's price is counted for each different object taken, as if each had been bought once.",
+    "Each object taken is counted as one of the catalogue, also one that is a list, a search or another view of it.",
     "Expenses are what the operator entered. Nothing here checks a bill.",
 )
 ELEMENTS = {  # (name, what is here, what is missing or has to come from elsewhere)
     "a": ("Right and public notice", "{notices} notices as served, with SHA-256 and time.", "Who owns the data and why it "
           "is protected; that terms were accepted."),
-    "b": ("Measures existed and worked", "Settings in force, mode, {placed} measures imposed.", "A test at the time that "
-          "a scraper was stopped and a person was not; the false-alarm rate."),
+    "b": ("Measures existed and worked", "Settings in force, mode, {placed} measures imposed; {tests} self-tests on record, {good} of "
+          "them good.", "A test that others saw; the "
+          "false-alarm rate."),
     "c": ("They knew", "{robots} requests for robots.txt, {versions} versions of notices served; {refused} refusals with reason.", "A letter (cease and "
           "desist) and its receipt."),
     "d": ("They evaded", "{returned} requests after the first measure, {agents} agents; {moves} returns from other "

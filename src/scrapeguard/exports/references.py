@@ -44,6 +44,7 @@ class References:
         self._first, self._last = incident.first, incident.last
         self._stopped = incident.measures[0].time if incident.measures else incident.last
         self._named: dict[str, Rested] = {}
+        self.tests: list[bool] = []  # of each self-test on record, whether it went as it should
 
     def request(self, month: str, index: int, record: Mapping[str, Any], told: Mapping[str, str]) -> None:
         """Take in a request with its disclosures."""
@@ -56,6 +57,8 @@ class References:
         record = parse(raw)
         if record is not None:
             self._named.setdefault(f"record.{record['k']}", Rested()).add(f"{month}/{index}")
+            if record["k"] == "selftest.result":
+                self.tests.append(record["what"].get("good") is True)
 
     def __getitem__(self, name: str) -> Rested:
         return self._named.get(name, Rested())

@@ -7,9 +7,10 @@ what all this does not prove. Nothing in it is fetched, nothing runs; every word
 from collections.abc import Iterator
 
 from scrapeguard.exports import charts, timeline
+from scrapeguard.exports.cost import cost, share
 from scrapeguard.exports.elements import table as elements
+from scrapeguard.exports.grounds import based, exhibits
 from scrapeguard.exports.heard import table as heard
-from scrapeguard.exports.loss import PERIODS
 from scrapeguard.exports.sources import LANGUAGES, Says, Sources
 from scrapeguard.exports.story import INTERVALS, Story
 from scrapeguard.exports.style import STYLE
@@ -25,7 +26,7 @@ def report(sources: Sources, language: str) -> str:
     says = Says(LANGUAGES[language])
     id_, actor = sources.incident.found.id, sources.actor_in(says.said)
     parts = (
-        _summary, _course, _forbidden, _protected, _knew, timeline.section, _taken, _cost, _claim, _unproved, _checking,
+        _summary, _course, _forbidden, _protected, _knew, timeline.section, _taken, cost, _claim, _unproved, _checking,
     )  # fmt: skip
     return (
         f'<!doctype html>\n<html lang="{says.language}"><head><meta charset="utf-8">'
@@ -93,13 +94,15 @@ def _forbidden(sources: Sources, says: Says) -> str:
         parts.append(f'<h3>{shown(name)} <small class="mono">SHA-256 {digest[:16]}…</small></h3><p>{since}</p>')
         text = says("not_kept") if content is None else block(content.decode("utf-8", "replace"))
         parts.append(f"<pre>{text}</pre>")
+    parts.append(based(sources, says, "record.notice.published", "record.config.activated"))
     if incident.forbidden:
         rules = [(rule, count, "") for rule, count in incident.most("rules").items()]
-        parts.append(f"<p>{says('forbidden', count=number(incident.forbidden))}</p>{charts.rows(rules, 'refused')}")
+        parts.append(f"<p>{says('forbidden', count=number(incident.forbidden))}</p>{based(sources, says, 'forbidden')}")
+        parts.append(charts.rows(rules, "refused"))
     elif sources.notices:
         parts.append(f"<p>{says('not_forbidden')}</p>")
     if incident.trapped:
-        parts.append(f"<p>{says('trapped', count=number(incident.trapped))}</p>")
+        parts.append(f"<p>{says('trapped', count=number(incident.trapped))}</p>{based(sources, says, 'trapped')}")
     return "".join(parts) + says.rests("1")
 
 
@@ -114,10 +117,14 @@ def _protected(sources: Sources, says: Says) -> str:
     if isinstance(policy, dict):
         steps = [says.said["step"].format(name=name, score=policy[name]) for name in THRESHOLDS if policy.get(name)]
         thresholds = f"<p>{says('thresholds', steps='; '.join(steps))}</p>"
+    tests = sources.references.tests
+    tested = says("tested", good=number(sum(tests)), count=number(len(tests))) if tests else says("not_tested")
     return (
-        f"<h2>{says('2')}</h2><p>{says('modes', modes=modes)}</p>{thresholds}<h3>{says('signals')}</h3>"
+        f"<h2>{says('2')}</h2><p>{says('modes', modes=modes)}</p>{thresholds}"
+        f"{based(sources, says, 'record.config.activated')}<p>{tested}</p>"
+        f"{based(sources, says, 'record.selftest.result')}<h3>{says('signals')}</h3>{based(sources, says, 'signals')}"
         + (charts.rows(signals, "other") if signals else f"<p>{says('none')}</p>")
-        + f"<h3>{says('met')}</h3>"
+        + f"<h3>{says('met')}</h3>{based(sources, says, 'measures')}"
         + charts.rows([row for row in met if row[1]], "refused", {says.said["allow"]: "served"})
         + says.rests("2")
     )
@@ -131,7 +138,8 @@ def _knew(sources: Sources, says: Says) -> str:
     refusals = says("told", count=number(incident.refused)) if incident.refused else says("not_told")
     agents = [(agent or says.said["no_agent"], n, "") for agent, n in list(incident.most("agents").items())[:12]]
     return (
-        f"<h2>{says('3')}</h2><p>{asked}</p>{heard(sources, says)}<p>{refusals}</p>"
+        f"<h2>{says('3')}</h2><p>{asked}</p>{based(sources, says, 'robots')}{heard(sources, says)}<p>{refusals}</p>"
+        f"{based(sources, says, 'refused')}{exhibits(sources, says)}"
         f"<h3>{says('agents')}</h3>{charts.rows(agents, 'other')}" + says.rests("3")
     )
 
@@ -147,35 +155,11 @@ def _taken(sources: Sources, says: Says) -> str:
     statuses = [(status, count, "") for status, count in incident.most("statuses").items()]
     paths = "".join(f"<li><code>{shown(path, 160)}</code></li>" for path in story.paths)
     return (
-        f"<h2>{says('5')}</h2><p>{text}</p><h3>{says('grown')}</h3>"
+        f"<h2>{says('5')}</h2><p>{text}</p>{based(sources, says, 'taken')}{share(sources, says)}"
+        f"<h3>{says('grown')}</h3>"
         f"{charts.growth(story.grown(), says.said['grown_chart'])}{_axis(story)}"
         f"<h3>{says('kinds')}</h3>{charts.rows(kinds)}<h3>{says('statuses')}</h3>{charts.rows(statuses)}"
         f"<h3>{says('first_objects')}</h3><ul>{paths or '<li>–</li>'}</ul>" + says.rests("5")
-    )
-
-
-def _cost(sources: Sources, says: Says) -> str:
-    loss, incident = sources.loss, sources.incident
-    head = "".join(f"<th>{says(name)}</th>" for name in ("period", "requests", "bytes", "work"))
-    names = {"before": "before", "during": "during", "after": "after_period"}
-    loads = [(names[each], loss.loads[each]) for each in PERIODS]
-    rows = [(name, load.requests, load.bytes, load.micros) for name, load in loads]
-    rows.append(("of_actor", incident.requests, incident.bytes, incident.micros))
-    lines: list[tuple[str, ...]] = []
-    for name, count, many, micros in rows:
-        lines.append((says(name), number(count), size(many), lasting(micros)))
-    lines.append((says("share"), *(f"{loss.share(what) / 10:.1f} %" for what in ("requests", "bytes", "micros"))))
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in line) + "</tr>" for line in lines)
-    licence = says("no_licence")
-    if loss.licence is not None:
-        price, total = f"{loss.price} {loss.currency}", f"{loss.licence} {loss.currency}"
-        licence = says("licence", objects=number(len(incident.taken.objects)), price=price, sum=total)
-    sums = ", ".join(f"{amount} {currency}" for currency, amount in sorted(loss.spent.items()))
-    assumed = "".join(f"<li>{shown(text, 400)}</li>" for text in says.words.ASSUMPTIONS)
-    return (
-        f"<h2>{says('6')}</h2><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{licence}</p>"
-        f"<p>{says('spent', sums=sums) if sums else says('no_spent')}</p><h3>{says('assumptions')}</h3>"
-        f"<ul>{assumed}</ul>" + says.rests("6")
     )
 
 
@@ -192,7 +176,7 @@ def _items(texts: tuple[str, ...]) -> Iterator[str]:
 
 
 def _checking(sources: Sources, says: Says) -> str:
-    return f"<h2>{says('9')}</h2><p>{says('checking', key=sources.key)}</p>"
+    return f"<h2>{says('9')}</h2><p>{says('checking', key=sources.key)}</p><p>{says('leaf')}</p>"
 
 
 def _axis(story: Story) -> str:

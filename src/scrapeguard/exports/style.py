@@ -50,6 +50,8 @@ list-style:none}
 .legend .served{background:var(--served)}.legend .refused{background:var(--refused)}
 .legend .other{background:var(--other)}.legend .mark{background:var(--mark);width:3px;border-radius:0}
 ul{padding-left:1.2rem;max-width:46rem}li{margin:.3rem 0}
+.based{color:var(--soft);font-size:.8rem;line-height:1.4;margin:.1rem 0 .6rem;font-variant-numeric:tabular-nums}
+td .based{margin:.15rem 0 0}
 .scroll{overflow-x:auto}
 @media (max-width:36rem){main{padding:1.5rem 1rem 3rem}h1{font-size:1.5rem}.tile b{font-size:1.35rem}
 .tiles{grid-template-columns:1fr 1fr}.bars th{width:36%}.bars .number{width:4.2rem}.chart svg{height:8.5rem}

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from scrapeguard.evidence.evasion import Step
 from scrapeguard.evidence.incident import Incident
 from scrapeguard.evidence.links import Error, Link
+from scrapeguard.exports.grounds import based
 from scrapeguard.exports.sources import Says, Sources
 from scrapeguard.exports.words import lasting, moment, number, shown, size
 
@@ -22,7 +23,7 @@ def section(sources: Sources, says: Says) -> str:
             "after", returned=number(incident.returned), served=number(after.requests),
             objects=number(len(after.objects)), bytes=size(after.bytes),
         )  # fmt: skip
-        parts.append(f"<p>{text}</p>")
+        parts.append(f"<p>{text}</p>{based(sources, says, 'returned')}")
     else:
         parts.append(f"<p>{says('no_measure')}</p>")
     steps = incident.evasion.steps()
