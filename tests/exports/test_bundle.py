@@ -80,6 +80,7 @@ def test_an_incident_over_several_segments_is_one_bundle_that_verifies(tmp_path:
         logs[number % 2].request(facts(number / 100, f"/item/{number}"), FINE, SERVED)
         logs[number % 2].request(facts(number / 100, f"/item/{number}", "203.0.113.5"), FINE, SERVED)
     logs[0].request(facts(31), BLOCKED, REFUSED)  # exported while both still write
+    logs[0].flush()
     bundle = exported(tmp_path)
     result = verify(str(bundle.path), brought(bundle))
     for log in logs:

@@ -48,11 +48,11 @@ def _of(there: bool, partly: bool) -> str:
     return THERE if there else PARTLY if partly else MISSING
 
 
-def table(sources: Sources, says: Says) -> str:
-    """The table as HTML."""
-    incident = sources.incident
+def _values(sources: Sources, says: Says) -> Mapping[str, str]:
+    """What the table's sentences are filled in with."""
+    incident, kinds = sources.incident, sources.references.kinds()
     steps = incident.evasion.counts
-    values = {
+    return {
         "accounts": number(len({each for who in incident.who.values() for each in who.most("accounts")})),
         "fingerprints": number(len(incident.most("fingerprints"))),
         "links": number(sum(link.holds for link in incident.found.links)),
@@ -72,9 +72,16 @@ def table(sources: Sources, says: Says) -> str:
         "good": number(sum(sources.references.tests)),
         "tests": number(len(sources.references.tests)),
         "versions": number(len(incident.heard.asked())),
+        "share": says("not_known") if sources.loss.taken is None else f"{sources.loss.taken / 10:.1f} %",
+        "traces": number(sum(count for kind, count in kinds.items() if kind.startswith("canary."))),
+        "looks": number(kinds.get("vault.access", 0)),
         "stamped": says.words.STAMPED[sources.stamped],
     }
-    found = states(sources)
+
+
+def table(sources: Sources, says: Says) -> str:
+    """The table as HTML."""
+    values, found = _values(sources, says), states(sources)
     rows = []
     for letter, (name, here, lacking) in says.words.ELEMENTS.items():
         state = found[letter]

@@ -13,7 +13,7 @@ SAID = {
     "incident": "Incident {id} · {first} to {last}",
     "lead": "Within {span}, {actor} asked {hosts} for {asked} different objects in {requests} requests and was handed "
     "{taken} of them.",
-    "lead_measures": "It met {placed} measures and sent {returned} further requests after the first of them.",
+    "lead_measures": "Measures it met: {placed}. Further requests after the first of them: {returned}.",
     "this_site": "this site",
     "observed": "Nothing was imposed: the guard only observed, or the signals were observed ones. Enforced, the highest "
     "answer would have been: {rung}. Observation is not a protective measure.",
@@ -117,8 +117,8 @@ SAID = {
     "based_one": "rests on one record, leaf {leaves}",
     "leaf": "Where it says “leaf 2026-11/17”, the line that begins with 17 in data/log/2026-11/records.index has the same "
     "number as the record's line in records.jsonl there. data/analysis/references.json has more of the leaves.",
-    "tested": "{count} self-tests are on record from this time: made-up scrapers sent past every detector, and a made-up "
-    "person. In {good} of them every scraper was seen and the person was not.",
+    "tested": "Self-tests on record from this time: {count}. In each, made-up scrapers were sent past every detector, and a made-up "
+    "person. Every scraper was seen, and the person was not, in {good} of {count}.",
     "not_tested": "No self-test is on record from this time.",
     "exhibits": "Exhibits: what was asked and answered",
     "exhibits_text": "{count} exchanges were captured and lie in data/exhibits/ as WARC files, request and answer, each bound "
@@ -134,6 +134,7 @@ SAID = {
     "force are in data/configs/.",
     "catalogue_sitemap": "The size is the number of pages in a sitemap with the SHA-256 {digest}…, given at the export.",
     "no_catalogue": "The size of the whole catalogue was not given, so no share can be told.",
+    "not_known": "not known",
     "rests": "Rests on: ",
     "cause_signals": "by its signals",
     "cause_deny-list": "by the operator's deny list",
@@ -157,28 +158,27 @@ ASSUMPTIONS = (
     "Expenses are what the operator entered. Nothing here checks a bill.",
 )
 ELEMENTS = {  # (name, what is here, what is missing or has to come from elsewhere)
-    "a": ("Right and public notice", "{notices} notices as served, with SHA-256 and time.", "Who owns the data and why it "
-          "is protected; that terms were accepted."),
-    "b": ("Measures existed and worked", "Settings in force, mode, {placed} measures imposed; {tests} self-tests on record, {good} of "
-          "them good.", "A test that others saw; the "
-          "false-alarm rate."),
-    "c": ("They knew", "{robots} requests for robots.txt, {versions} versions of notices served; {refused} refusals with reason.", "A letter (cease and "
-          "desist) and its receipt."),
-    "d": ("They evaded", "{returned} requests after the first measure, {agents} agents; {moves} returns from other "
-          "addresses by links whose error is printed; {tricks} forgeries, traps and other ways round.", "Who ordered it; "
+    "a": ("Right and public notice", "Notices with their bytes, SHA-256 and time: {notices}. Requests for robots.txt: "
+          "{robots}.", "Who owns the data and why it is protected; that terms were accepted."),
+    "b": ("Measures existed and worked", "Settings in force and mode. Measures imposed: {placed}. Self-tests on record: "
+          "{tests}, of them good: {good}.", "A test that others saw; the false-alarm rate."),
+    "c": ("They knew", "Requests for robots.txt: {robots}, versions of notices served: {versions}. Refusals with reason: "
+          "{refused}.", "A letter (cease and desist) and its receipt."),
+    "d": ("They evaded", "Requests after the first measure: {returned}. Agents: {agents}. Returns from other addresses, by "
+          "links whose error is printed: {moves}. Forgeries, traps and other ways round: {tricks}.", "Who ordered it; "
           "addresses that nothing links."),
-    "e": ("How much", "{objects} objects, {requests} requests, {bytes}; queries and tables.", "The size of the whole "
-          "catalogue, to tell the share."),
-    "f": ("Who", "{subjects} addresses with source ports, times and networks, {accounts} sessions or keys, {fingerprints} "
-          "fingerprints; {links} links with reasons.", "The person: the networks' owners have to say who had these "
+    "e": ("How much", "Objects: {objects}, in {requests} requests, {bytes}. Share of the catalogue: {share}. Queries and "
+          "tables.", "What was taken before this log began, or from elsewhere."),
+    "f": ("Who", "Addresses with source ports, times and networks: {subjects}. Sessions or keys: {accounts}. Fingerprints: "
+          "{fingerprints}. Links with reasons: {links}.", "The person: the networks' owners have to say who had these "
           "addresses and ports then."),
-    "g": ("Use elsewhere", "Nothing is recorded here about use elsewhere.", "Captures of the other side's product by a "
-          "third party; traces planted and found again."),
-    "h": ("Damage and expenses", "Share of requests, bytes and time of work; {expenses} expenses.", "Bills and hours; "
-          "lost licences; that the damage is this actor's."),
+    "g": ("Use elsewhere", "Traces planted and found again, on record: {traces}.", "Captures of the other side's product by "
+          "a third party."),
+    "h": ("Damage and expenses", "Share of requests, bytes and time of work. Expenses entered: {expenses}.", "Bills and "
+          "hours; lost licences; that the damage is this actor's."),
     "i": ("Integrity and custody", "Signed tree, {stamped}, counts of each hour, record of this export.", "Integrity is "
           "not truth. A witness makes a second version of the log impossible to hide."),
-    "j": ("The evidence is lawful", "Personal facts are sealed by day, and only this actor's are opened here.", "The legal "
-          "ground, who looked and why: from the operator's own records."),
+    "j": ("The evidence is lawful", "Personal facts are sealed by day, and only this actor's are opened here. Looks into "
+          "the vault on record here: {looks}.", "The legal ground, and why: from the operator's own records."),
 }  # fmt: skip
 STAMPED = ("no time stamp by others", "time stamps by others")

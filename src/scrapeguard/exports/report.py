@@ -115,7 +115,8 @@ def _protected(sources: Sources, says: Says) -> str:
     met = [(says.said[rung.label], incident.most("imposed").get(rung.label, 0), "") for rung in Rung]
     thresholds = ""
     if isinstance(policy, dict):
-        steps = [says.said["step"].format(name=name, score=policy[name]) for name in THRESHOLDS if policy.get(name)]
+        scores = [(says.said[name], policy[name]) for name in THRESHOLDS if policy.get(name)]
+        steps = [says.said["step"].format(name=name, score=score) for name, score in scores]
         thresholds = f"<p>{says('thresholds', steps='; '.join(steps))}</p>"
     tests = sources.references.tests
     tested = says("tested", good=number(sum(tests)), count=number(len(tests))) if tests else says("not_tested")

@@ -60,8 +60,10 @@ def clock(micros: int) -> str:
 
 
 def lasting(micros: int) -> str:
-    """A span of time, such as "0.4 s", "12 s", "3 min 20 s", "5 h 12 min", "3 days 4 h"."""
+    """A span of time, such as "45 ms", "0.4 s", "12 s", "3 min 20 s", "5 h 12 min", "3 days 4 h"."""
     seconds = micros // SECOND
+    if 0 < micros < SECOND // 10:
+        return f"{micros // 1000} ms"
     if seconds < 10:
         return f"{micros / SECOND:.1f} s"
     if seconds < 60:
