@@ -67,8 +67,8 @@ def test_chinese_tells_the_same_story(pages: dict[str, str]) -> None:
 
 
 def test_the_elements_and_the_readme_speak_of_all_addresses(pages: dict[str, str]) -> None:
-    assert "2 returns from other addresses by links whose error is printed" in pages["data/analysis/report.en.html"]
-    assert "3 addresses with source ports, times and networks" in pages["data/analysis/report.en.html"]
+    assert "Returns from other addresses, by links whose error is printed: 2." in pages["data/analysis/report.en.html"]
+    assert "Addresses with source ports, times and networks: 3." in pages["data/analysis/report.en.html"]
     assert "address:203.0.113.7 and 2 other addresses" in pages["README.txt"]
 
 

@@ -32,6 +32,7 @@ from scrapeguard.exports.keeping import Keeping, prepare
 from scrapeguard.exports.loss import Catalogue, Loss, configured
 from scrapeguard.exports.pdf import printed
 from scrapeguard.exports.readme import readme
+from scrapeguard.exports.readme_zh import chinese_readme
 from scrapeguard.exports.references import MEANINGS, References
 from scrapeguard.exports.report import report
 from scrapeguard.exports.sources import LANGUAGES, Sources
@@ -163,7 +164,7 @@ class _Filling:
         others = len(self.incident.who) - 1
         actor = found.actor + (f" and {others} other addresses (data/analysis/incident.json)" if others > 0 else "")
         about = (found.id, actor, moment(self.incident.first), moment(self.incident.last), key)
-        write(self.folder / "README.txt", readme(*about).encode())
+        write(self.folder / "README.txt", (readme(*about) + chinese_readme(*about)).encode())
         write(self.folder / "verify.sh", SHELL.read_bytes())
         write(self.folder / "verify.py", Path(verify.__file__).read_bytes())
         info = {

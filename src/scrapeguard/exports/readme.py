@@ -23,7 +23,7 @@ That the objects are protected by law. Requests and bytes are counted here, and 
 """.splitlines()
 
 README = """\
-EVIDENCE OF ONE INCIDENT
+EVIDENCE OF ONE INCIDENT (中文说明在后半部分)
 ========================
 
 Incident  {incident}

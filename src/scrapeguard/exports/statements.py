@@ -13,15 +13,21 @@ I, [NAME], state:
 
 1. I am [POSITION] of [ORGANISATION]. I am qualified to say what follows because [TRAINING, EXPERIENCE, HOW I KNOW THE
    SYSTEM].
-2. [ORGANISATION] runs [SITE] with the software scrapeguard. For each request it writes one record when the answer has
-   been sent: time, verdict, status, bytes, duration and, as salted commitments with sealed openings, the address, the
-   port, the agent and the path. It does so for every request as a regular practice, without anybody's doing.
+2. [ORGANISATION] runs [SITE] with the software scrapeguard, in the course of its regularly conducted activity. The
+   software writes one record of [EVERY REQUEST / THE REQUESTS THAT THE SETTINGS IN data/configs/ NAME] when it was
+   answered, as a regular practice and without anybody's doing: time, verdict, status, bytes, duration and, as salted
+   commitments with sealed openings, the address, the port, the agent and the path. Of the requests that
+   data/exhibits/index.csv lists it also kept the request and the answer, as the README beside that list describes.
 3. Each record holds the SHA-256 of the one before. All records enter a Merkle tree (RFC 6962) whose root is signed and,
    where an authority is configured, time-stamped by it (RFC 3161). A later change of a record changes the root.
-4. I checked on [DATE] that the system worked as described in the time from {first} to {last}, by [WHAT WAS CHECKED:
-   scrapeguard fsck, clock, gaps on record]. Exceptions: [NONE, OR WHICH].
+   The process produces an accurate result: a record is made by the same code that decides about the request; what could
+   not be written is counted and recorded as a gap; the state of the clock and the results of self-tests are recorded.
+4. I checked on [DATE] that the system worked as described in the time from {first} to {last}, by [WHAT WAS CHECKED AND
+   WHAT CAME OUT: scrapeguard fsck, the clock, gaps and self-tests on record]. Exceptions: [NONE, OR WHICH].
 5. The records of incident {id} in this bundle were produced by that process. The key that signs the log is
    {key}
+6. [PARTY] gave the adverse party reasonable written notice on [DATE] and made the records and this certification
+   available for inspection (Fed. R. Evid. 902(11)).
 
 I declare under penalty of perjury that the foregoing is true and correct. Executed on [DATE].
 
@@ -36,9 +42,13 @@ I, [NAME], state:
 
 1. I am [POSITION] of [ORGANISATION], qualified by [TRAINING, EXPERIENCE].
 2. On [DATE] I exported incident {id} ({first} to {last}) from the evidence log of [SITE] with `scrapeguard export`.
-3. The file has the SHA-256 [DIGEST PRINTED BY THE EXPORT]. I computed it again on [DATE]; it is the same.
+   The export copies the records byte for byte from [DEVICE, STORAGE MEDIUM OR FILE] and leaves the log as it is.
+3. The file has the SHA-256 [DIGEST PRINTED BY THE EXPORT]. I computed it again on [DATE] with [TOOL]; it is the same.
 4. I ran `verify.py` on it with the key and the time-stamp root that I have by another road. It answered [VERDICT].
-   Files that have the same SHA-256 have, with a certainty that is enough for practice, the same content.
+   Files that have the same SHA-256 have, with a certainty that is enough for practice, the same content. The leaf
+   hashes in data/log/ identify each record in the same way.
+5. [PARTY] gave the adverse party reasonable written notice on [DATE] and made the copy and this certification available
+   for inspection (Fed. R. Evid. 902(11)).
 
 I declare under penalty of perjury that the foregoing is true and correct. Executed on [DATE].
 
@@ -52,6 +62,7 @@ CUSTODIAN = """\
 一、本人[姓名]，系[单位名称][职务]，负责[网站名称]访问记录系统的运行与保管。
 二、该系统使用 scrapeguard 软件，在日常业务活动中对每次访问自动生成一条记录，内容包括时间、处置结果、状态码、字节数、
     处理时长；访问者地址、端口、客户端标识及路径以加盐承诺方式写入，原文加密保存。记录的生成无须人工干预。
+    data/exhibits/index.csv 所列访问，另留存请求与答复原文，略去的内容见其 README.txt。
 三、每条记录含前一条记录的 SHA-256 值；全部记录按 RFC 6962 构成默克尔树，树根经签名，并在已配置时由第三方时间戳机构
     依 RFC 3161 加盖时间戳。记录一经改动，树根即不一致。
 四、事件 {id}（{first} 至 {last}）期间，系统运行情况：[正常／异常及说明]；已采取的防错与监测措施：[说明]；
