@@ -97,7 +97,7 @@ def test_the_share_of_the_catalogue_is_told_with_who_says_how_large_it_is(tmp_pa
         (Catalogue(612, "sitemap " + "ab" * 32), "SHA-256 abababababababab…"),
     ):
         extras = Extras(catalogue=catalogue)
-        out = export(tmp_path / "evidence", found, tmp_path / "more.zip", 30, keeping(), extras)
+        out = export(tmp_path / "evidence", found.found, tmp_path / "more.zip", 30, keeping(), extras)
         html = unpacked(out.path)["data/analysis/report.en.html"].decode()
         assert "That is 50.0 % of the catalogue: 306 of 612 objects." in html
         assert said in html
