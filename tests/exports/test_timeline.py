@@ -31,7 +31,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     (first, *_) = [link for link in found.found.links if link.reason == "return"]
     reject(EvidenceLog(EvidenceSettings(directory=str(evidence)), Path), first.id, first.reason, "J. Doe", HOSTILE)
     (found,) = incidents(evidence)
-    export(evidence, found, folder / "bundle.zip", 30, keeping())
+    export(evidence, found.found, folder / "bundle.zip", 30, keeping())
     with zipfile.ZipFile(folder / "bundle.zip") as archive:
         return {name: archive.read(name).decode("utf-8", "replace") for name in archive.namelist()}
 
