@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 
 from scrapeguard import config
 from scrapeguard.doors import log_file
+from scrapeguard.doors.bench import drive
 from scrapeguard.doors.clients import Clients, iso
 from scrapeguard.doors.distinct import Distinct
-from scrapeguard.doors.replay import Replay, drive
+from scrapeguard.doors.replay import Replay
 from scrapeguard.doors.summary import summary
 from scrapeguard.errors import InputError
 from scrapeguard.evidence.incidents import incidents

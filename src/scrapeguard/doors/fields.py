@@ -22,6 +22,7 @@ CLF_TIME = re.compile(
 )
 ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
 LETTERS = {"b": "\b", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "f": "\f"}
+USUAL = frozenset(("GET", "HEAD", "POST"))
 METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}")
 PRIVATE = Networks(
     ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "169.254.0.0/16", "fc00::/7", "fe80::/10", "::1"],
@@ -97,7 +98,7 @@ def request_line(text: str) -> Request:
 
 def request(method: str, target: str) -> Request:
     """Method and target where a log has them apart."""
-    if target and METHOD.fullmatch(method):
+    if target and (method in USUAL or METHOD.fullmatch(method)):
         return Request(method, target)
     return Request("", target or method)
 

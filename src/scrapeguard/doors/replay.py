@@ -7,35 +7,28 @@ Records in the evidence say what was: nothing imposed, and what would have been 
 """
 
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Any, TypeVar
 
-from scrapeguard import config as configuration
-from scrapeguard import parts as building
 from scrapeguard.config import Config
 from scrapeguard.doors import log_file
+from scrapeguard.doors.bench import Bench
 from scrapeguard.doors.clients import Clients
 from scrapeguard.doors.formats import FORMATS, Parse, guess
 from scrapeguard.doors.log_file import LogFile
-from scrapeguard.errors import EvidenceError, FormatError, InputError
+from scrapeguard.errors import FormatError, InputError
 from scrapeguard.evidence.canonical import Json
 from scrapeguard.evidence.log import EvidenceSettings
 from scrapeguard.facts.logged import LogEntry
-from scrapeguard.guard import NOTICE, Judge
-from scrapeguard.model import Outcome, Rung, Verdict
-from scrapeguard.stores import StoreSettings
-from scrapeguard.stores.memory import MemoryStore
+from scrapeguard.model import Verdict
 
 SAMPLE = 200  # lines from which the format is guessed
 SHOWN = 10  # rejected lines that are kept to be shown
 EXCERPT = 120  # characters of such a line
-CLIENT_WENT_AWAY = 499  # nginx's own status
 
 Progress = Callable[[int], None]
 Lines = Iterator[str | None]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,46 +53,14 @@ class FileReport:
     problem: str = ""
 
 
-def offline(config: Config, evidence: str) -> Config:
-    """The configuration for a replay: counts in memory, evidence in a folder of its own or nowhere, nothing imposed."""
-    tables = dict(config.tables)
-    for name, changed in (
-        ("guard", {"mode": "observe"}),
-        ("store", {"url": "memory://"}),
-        ("crawlers", {"dns": False}),  # names tell who has an address today, not then
-        ("evidence", {"directory": evidence}),
-        ("notices", {"serve_robots": False}),  # ours was not in force then; a file that the configuration names may be
-    ):
-        tables[name] = {**configuration.lookup(config.tables, name, config.source), **changed}
-    return Config(tables, config.source, config.folder)
-
-
-def drive(work: Coroutine[Any, Any, T]) -> T:
-    """The result of a coroutine that never waits, without an event loop: the memory store suspends nowhere."""
-    try:
-        work.send(None)
-    except StopIteration as done:
-        result: T = done.value
-        return result
-    work.close()
-    raise AssertionError("the judge waited for something in a replay")
-
-
 class Replay:
-    """Reads logs and judges what is in them. `evidence` is an absolute path, or "" for none. Raises ConfigError.
+    """Reads logs and judges what is in them. `evidence` is an absolute path, or "" for none. Raises ConfigError."""
 
-    A `live` one records what it is given to `take` as it comes, not as lines of a file that has a digest.
-    """
-
-    def __init__(self, config: Config, evidence: str = "", live: bool = False) -> None:
-        self._live = live
-        self.parts = building.build(offline(config, evidence))
-        known = self.parts.config.known()
-        storing, recording = known["store"], known["evidence"]
-        assert isinstance(storing, StoreSettings)
+    def __init__(self, config: Config, evidence: str = "") -> None:
+        self._bench = Bench(config, evidence)
+        self.parts = self._bench.parts
+        recording = self.parts.config.known()["evidence"]
         assert isinstance(recording, EvidenceSettings)
-        store = MemoryStore(storing.max_subjects, salt=b"")  # no salt: the same log gives the same numbers
-        self._judge = Judge(store, self.parts.panel, self.parts.policy, self.parts.lists, "enforce")
         self._recording = bool(evidence)
         self.clients = Clients(recording.idle_minutes * 60_000_000)
         self.files: list[FileReport] = []
@@ -154,30 +115,16 @@ class Replay:
         report.lines = number
 
     def take(self, entry: LogEntry, sha256: str | None = None) -> Verdict | None:
-        """Judge one entry; None for what was no request. Live, the server refuses those before the guard sees them."""
+        """Judge one entry of the file with this digest; None for what was no request."""
         self._clock(entry.time)
-        if not entry.method:
+        heard = self._bench.hear(entry, None if sha256 is None else (sha256, entry.line))
+        if heard is None:
             self.unread += 1
             return None
         self.judged += 1
-        judge, parts = self._judge, self.parts
-        facts = parts.reader.read_log(entry)
         self._look(entry)
-        status = entry.status or 0
-        outcome = Outcome(status, entry.bytes or 0, entry.micros or 0, status not in (0, CLIENT_WENT_AWAY))
-        if parts.notices.covers(facts):
-            verdict = NOTICE
-            drive(judge.note(facts))
-        else:
-            verdict = drive(judge(facts))
-        if sha256 is not None:
-            parts.evidence.request(facts, as_it_was(verdict), outcome, (sha256, entry.line))
-        elif self._live:
-            parts.evidence.request(facts, as_it_was(verdict), outcome)
-        if verdict.rung is Rung.ALLOW and judge.panel.wants(facts, outcome):
-            drive(judge.note(facts, outcome))
-        self.clients.note(facts, verdict, outcome)
-        return verdict
+        self.clients.note(*heard)
+        return heard[1]
 
     def _import(self, report: FileReport) -> None:
         """Record what was read, so that the records of a log can be seen to be all of it, or not."""
@@ -202,11 +149,7 @@ class Replay:
 
     def close(self) -> None:
         """Finish the evidence. Raises EvidenceError when some of it could not be written."""
-        evidence = self.parts.evidence
-        evidence.close()
-        if evidence.dropped:
-            sentence = f"{evidence.dropped:,} records could not be written to {evidence.directory}."
-            raise EvidenceError(sentence, "Give --evidence a folder that can be written, on a disk with room.")
+        self._bench.close()
 
     def demand(self) -> None:
         """Raise InputError when there were lines, and none that could be used."""
@@ -219,8 +162,3 @@ class Replay:
         problem = next((file.problem for file in self.files if file.problem), "")
         if problem:
             raise InputError(f"{problem}.", hint)
-
-
-def as_it_was(verdict: Verdict) -> Verdict:
-    """The verdict as evidence of a log: nothing was imposed when these requests came."""
-    return replace(verdict, rung=Rung.ALLOW, mode="observe")

@@ -5,8 +5,8 @@ import time
 from collections.abc import Sequence
 
 from scrapeguard.config import Config, lookup
+from scrapeguard.doors.bench import Bench
 from scrapeguard.doors.formats import FORMATS, guess
-from scrapeguard.doors.replay import Replay
 from scrapeguard.errors import FormatError, InputError
 from scrapeguard.exports.decisions import Ban, Publication
 from scrapeguard.facts import address as addresses
@@ -24,7 +24,7 @@ class Watch:
     def __init__(
         self, config: Config, publications: Sequence[Publication], form: str | None, evidence: str = ""
     ) -> None:
-        self.replay = Replay(config, evidence, live=bool(evidence))
+        self._bench = Bench(config, evidence)
         self._imposes = lookup(config.tables, "guard", config.source).get("mode", "enforce") == "enforce"
         self.lines = self.rejected = 0
         self._publications = publications
@@ -49,9 +49,9 @@ class Watch:
             except FormatError:
                 self.rejected += 1
                 continue
-            verdict = self.replay.take(entry)
-            if self._imposes and verdict is not None and verdict.rung is not Rung.ALLOW:
-                self._ban(entry.address, verdict, entry.time)
+            heard = self._bench.hear(entry)
+            if heard is not None and heard[1].rung is not Rung.ALLOW and self._imposes:
+                self._ban(entry.address, heard[1], entry.time)
 
     def tick(self, now: int) -> int:
         """Lift what has ended by `now` (microseconds since 1970) and publish what has changed; how many files did."""
@@ -71,7 +71,7 @@ class Watch:
         """Publish what has come since, and finish the evidence. Raises EvidenceError."""
         self._published = 0
         self.tick(now)
-        self.replay.close()
+        self._bench.close()
 
     def _ban(self, text: str, verdict: Verdict, now: int) -> None:
         address = addresses.parse(text)

@@ -42,7 +42,7 @@ def named(value: str | bytes) -> str:
 def split(entry: LogEntry) -> tuple[str | None, str | None, str, str]:
     """Scheme, host, path and query of a request line's target: a path, an absolute URL, "*", or garbage."""
     scheme, host, target = entry.scheme, entry.host, entry.target
-    absolute = ABSOLUTE.match(target)
+    absolute = None if target.startswith("/") else ABSOLUTE.match(target)
     if absolute is not None:
         scheme, host, target = absolute[1].lower(), absolute[2], target[absolute.end() :]
     path, _, query = target.partition("#")[0].partition("?")
