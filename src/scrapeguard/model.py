@@ -1,7 +1,7 @@
 """The nouns: what is known of a request, what is counted, what follows. Frozen data, and nothing else."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Literal, Protocol
 
@@ -261,11 +261,18 @@ class Plan:
 
     watches: tuple[Watch, ...]
     held: bool = True  # while its address is on a rung, a request is answered and not counted
+    first: tuple[Callable[..., Taken] | None, ...] = field(
+        init=False, repr=False, compare=False
+    )  # before more is known
+
+    def __post_init__(self) -> None:
+        first = tuple(None if watch.after or watch.closer else watch.take for watch in self.watches)
+        object.__setattr__(self, "first", first)
 
     def taken(self, facts: Facts, more: Outcome | Doubt | None = None) -> list[Taken]:
         """What this request adds to each watch; before more is known, those that want to know it only look."""
         if more is None:
-            return [None if watch.after or watch.closer else watch.take(facts) for watch in self.watches]
+            return [None if take is None else take(facts) for take in self.first]
         return [watch.take(facts, more) if watch.after or watch.closer else None for watch in self.watches]
 
 
