@@ -27,6 +27,7 @@ class Witness:
     def __init__(self, judge: Judge) -> None:
         self.judge = judge
         self.panel: Panel = judge.panel
+        self.spend = judge.spend
         self.lines: list[Line] = []
 
     async def __call__(self, facts: Facts) -> Verdict:

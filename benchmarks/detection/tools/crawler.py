@@ -65,14 +65,14 @@ class Blocking:
         return answer.status_code, answer.text
 
 
-def targets(style: str, count: int) -> list[str]:
+def targets(style: str, count: int, seed: str) -> list[str]:
     ids = list(range(1, 5001))
     if style == "up":
         return [f"/item/{n}" for n in ids[:count]]
     if style == "down":
         return [f"/item/{n}" for n in ids[::-1][:count]]
     if style == "shuffled":
-        random.Random(7).shuffle(ids)
+        random.Random(seed).shuffle(ids)
         return [f"/item/{n}" for n in ids[:count]]
     if style == "search":
         return [f"/search?q=a&page={n}" for n in range(1, min(count, 160))]
@@ -135,7 +135,7 @@ def main() -> None:
     if asked.agent:
         headers["User-Agent"] = asked.agent
     if asked.width:
-        asyncio.run(burst(asked.library, asked.url, targets(asked.style, asked.count), headers, asked.width))
+        asyncio.run(burst(asked.library, asked.url, targets(asked.style, asked.count, asked.url), headers, asked.width))
         return
 
     crawler = Blocking(asked.library, headers)
@@ -160,7 +160,7 @@ def main() -> None:
         for place in re.findall(r"<loc>[^<]*?(/item/\d+)</loc>", each("/sitemap.xml"))[: asked.count]:
             each(place)
     else:
-        for path in targets(asked.style, asked.count):
+        for path in targets(asked.style, asked.count, asked.url):
             each(path)
 
 

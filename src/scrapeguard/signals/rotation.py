@@ -96,6 +96,7 @@ class Rotation:
     light: int = 2  # the weight where chance, or a warm cache, may be the reason
     limit: int = 150  # different objects that a fingerprint, or a session, got in a day without assets
     spread: int = 90  # per cent of them different: people ask for the same things
+    some: int = 50  # the same where most addresses go on so, and no page led there: scrapers may ask for the same, too
     addresses: int = 3  # at least so many addresses; of a session, so many networks
     alike: int = 30  # per cent of the fingerprint's addresses that went on without assets; of a crowd, few do
     each: int = 10  # or so many objects for each of those: people read less
@@ -146,13 +147,17 @@ class Rotation:
             return None
         if not isinstance(came, int) or not isinstance(stayed, int) or stayed < self.addresses:
             return None
-        alike = stayed * 100 // max(came, stayed)
-        if got * 100 < gave * self.spread or (alike < self.alike * (1 + led) and got < stayed * self.each):
+        alike, different = stayed * 100 // max(came, stayed), got * 100 // max(gave, 1)
+        if different >= self.spread:
+            fits = alike >= self.alike * (1 + led)
+        else:
+            fits = alike >= self.alike * 2 and different >= self.some and not led
+        if not fits and (got < stayed * self.each or (led and different < self.spread)):
             return None
         chance = led and doubted.bare < self.led_pages and (alike < 90 or stayed < 10)
         reason = (
-            f"{got} different pages or data objects in a day, without assets and hardly any twice, by {stayed}"
-            f" addresses with the same fingerprint; the limit is {self.limit}"
+            f"{got} different pages or data objects in a day, {different} % of all that was got, without assets, by"
+            f" {stayed} addresses with the same fingerprint; the limit is {self.limit}"
         )
         return self._signal(self.light if chance else self.weight, reason, got, self.limit)
 
