@@ -18,7 +18,7 @@ from scrapeguard import config, parts
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
 BIN = Path(sys.executable).parent
-PATIENCE = 60.0  # seconds for one block
+PATIENCE = 180  # seconds; a guide that waits for a crowded machine is no fault
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 LINE = '{} - - [24/Nov/2025:09:{:02d}:{:02d} +0000] "GET {} HTTP/1.1" 200 5120 "{}" "{}"\n'
 
