@@ -5,7 +5,7 @@ VENV ?= .venv
 ARGS ?= -n auto
 BIN := $(VENV)/bin
 
-.PHONY: venv demo test chaos attacks browsers soak detection lint bench clean
+.PHONY: venv demo test chaos attacks browsers soak leaks detection lint bench clean
 
 venv: $(VENV)/.ready
 
@@ -51,6 +51,10 @@ $(VENV)-detection/.ready: benchmarks/detection/tools/requirements.txt
 
 soak: venv
 	SOAK_MEGABYTES=2048 $(BIN)/python -m pytest tests/doors/test_proxy_life.py -k any_size
+
+# A hundred thousand requests through the sidecar, most of which go wrong: descriptors and memory stay flat.
+leaks: venv
+	SOAK_REQUESTS=100000 $(BIN)/python -m pytest -s tests/doors/test_proxy_leaks.py
 
 clean:
 	rm -rf $(VENV) demo-output

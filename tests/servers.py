@@ -42,7 +42,7 @@ class RedisServer:
     """One server; it can be killed, made to hang, and started again on the same socket, empty."""
 
     def __init__(self, binary: str) -> None:
-        self._binary = binary
+        self.binary = binary
         self._folder = tempfile.mkdtemp(prefix="sg-")
         self._socket = f"{self._folder}/s"
         self.url = f"unix://{self._socket}"
@@ -51,7 +51,7 @@ class RedisServer:
     def start(self, *options: str) -> None:
         quiet = ("--port", "0", "--save", "", "--appendonly", "no", "--dir", self._folder, "--loglevel", "warning")
         self._process = subprocess.Popen(
-            [self._binary, "--unixsocket", self._socket, *quiet, *options], stdout=subprocess.DEVNULL
+            [self.binary, "--unixsocket", self._socket, *quiet, *options], stdout=subprocess.DEVNULL
         )
         end = time.monotonic() + PATIENCE
         while True:
@@ -59,8 +59,8 @@ class RedisServer:
                 self.command("PING")
                 return
             except redis.ConnectionError:
-                assert self._process.poll() is None, f"{self._binary} ended at once"
-                assert time.monotonic() < end, f"{self._binary} does not answer"
+                assert self._process.poll() is None, f"{self.binary} ended at once"
+                assert time.monotonic() < end, f"{self.binary} does not answer"
                 time.sleep(0.01)
 
     def command(self, *words: str | bytes | int) -> object:

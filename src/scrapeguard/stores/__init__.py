@@ -22,7 +22,7 @@ class StoreSettings:
     url: str = "memory://"  # or redis://, rediss://, unix://, redis+sentinel://, redis+cluster://
     max_subjects: int = 50_000  # in memory; the longest unseen is forgotten first
     budget_ms: int = 50  # how long a visitor waits for a shared store at most
-    breaker_seconds: float = 2.0  # how long a shared store that does not answer is left alone
+    breaker_seconds: float = 1.0  # how long a shared store that does not answer is left alone
     prefix: str = "sg"  # of every key in Redis
 
     def __post_init__(self) -> None:
