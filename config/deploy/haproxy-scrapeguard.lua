@@ -5,6 +5,15 @@ local open = os.getenv("SCRAPEGUARD_FAIL") == "open"
 local down = { [0] = true, [502] = true, [503] = true, [504] = true } -- HAProxy's own word for a server that is not there
 local own = { connection = true, ["content-length"] = true, ["transfer-encoding"] = true, upgrade = true, expect = true }
 
+-- What the site's answers shall tell robots: haproxy.cfg adds it.
+local notices = {
+    ["x-sg-notice-link"] = "txn.sg_link",
+    ["x-sg-notice-tdm-reservation"] = "txn.sg_reservation",
+    ["x-sg-notice-tdm-policy"] = "txn.sg_policy",
+    ["x-sg-notice-content-usage"] = "txn.sg_usage",
+    ["x-sg-notice-x-robots-tag"] = "txn.sg_robots",
+}
+
 -- Headers of HAProxy's (counted from 0) as the HTTP client takes them (from 1), without those of this connection.
 local function carried(headers)
     local out = {}
@@ -51,6 +60,11 @@ core.register_action("scrapeguard", { "http-req" }, function(txn)
             txn.http:req_set_header(name, answer.headers[name][0])
         end
         txn:set_var("txn.sg_id", answer.headers["x-sg-request-id"][0]) -- for the report
+        for name, variable in pairs(notices) do
+            if answer.headers[name] then
+                txn:set_var(variable, answer.headers[name][0])
+            end
+        end
     else
         refuse(txn, answer.status, answer.reason, carried(answer.headers), answer.body)
     end

@@ -117,7 +117,7 @@ class ScrapeGuard:
         answer = decision.answer or parts.notices.through(facts, site)
         question = parts.notices.asking(facts, site, scope)
         if question is not None:
-            self._later(question)
+            self.later(question)
         tape = None if parts.capture is None else parts.capture.begin(facts, decision.verdict, scope, send)
         meter = Meter(send if tape is None else tape, parts.notices.headers if decision.answer is None else None)
         try:
@@ -135,7 +135,7 @@ class ScrapeGuard:
         parts, judge = self.parts, self.judge
         facts = parts.reader.read(scope, time.time_ns() // 1000)
         if parts.notices.covers(facts):  # told to everybody, blocked or not: a refusal would withdraw the notice
-            self._later(judge.note(facts))
+            self.later(judge.note(facts))
             return Decision(facts, NOTICE, parts.notices.answer(facts), parts, judge)
         verdict = await judge(facts)
         if facts.resource is Resource.NOTICE and verdict.rung <= Rung.CHALLENGE and self._ours(facts, scope):
@@ -156,7 +156,7 @@ class ScrapeGuard:
             outcome = replace(outcome, attempt=decision.attempt)
         parts.evidence.request(facts, verdict, outcome, None, exchange, parts.notices.told(facts, verdict, outcome))
         if verdict.rung is Rung.ALLOW and decision.judge.panel.wants(facts, outcome):
-            self._later(decision.judge.note(facts, outcome))
+            self.later(decision.judge.note(facts, outcome))
 
     def reload(self) -> None:
         """Read the configuration again and swap it in whole; a faulty one changes nothing. Raises ConfigError."""
@@ -179,7 +179,8 @@ class ScrapeGuard:
         self.judge = Judge(parts.store, parts.panel, parts.policy, parts.lists, parts.mode)
         self.parts = parts
 
-    def _later(self, work: Coroutine[Any, Any, Any]) -> None:
+    def later(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Have something done for which no visitor waits; `close` waits for it."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

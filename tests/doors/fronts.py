@@ -41,11 +41,16 @@ PROXIES = ("nginx", "caddy", "haproxy", "apache2")
 OPENS = PROXIES[:3]  # can let visitors through when nobody answers
 
 
+OWN = (("TDM-Reservation", "0"), ("X-Robots-Tag", "noindex"), ("Link", '<https://shop.example/next>; rel="next"'))
+
+
 class Site:
     """A site in a thread: answers everything, and remembers what it got: head lines and the length of the body."""
 
     def __init__(self) -> None:
         seen: list[tuple[str, str, list[tuple[str, str]], int]] = []
+        site = self
+        self.robots: bytes | None = None  # None = it has none
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -53,11 +58,16 @@ class Site:
             def answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 seen.append((self.command, self.path, [(k.lower(), v) for k, v in self.headers.items()], len(body)))
-                self.send_response(404 if self.path.startswith("/missing") else 200)
-                self.send_header("Content-Length", "8")
+                text = b"the site" if self.path != "/robots.txt" else site.robots
+                self.send_response(404 if text is None or self.path.startswith("/missing") else 200)
+                for name, value in OWN if self.path.startswith("/own") else ():
+                    self.send_header(name, value)
+                if self.path == "/robots.txt":
+                    self.send_header("Content-Type", "text/plain")
+                self.send_header("Content-Length", str(len(text or b"")))
                 self.end_headers()
                 if self.command != "HEAD":
-                    self.wfile.write(b"the site")
+                    self.wfile.write(text or b"")
 
             do_GET = do_HEAD = do_POST = do_PUT = answer  # noqa: N815
 
@@ -99,7 +109,9 @@ def running(command: list[str], folder: Path, port: int, **environment: str) -> 
 
 
 @contextmanager
-def auth(folder: Path, config: str, reports: Path | None = None, workers: int = 1) -> Iterator[Served]:
+def auth(
+    folder: Path, config: str, reports: Path | None = None, workers: int = 1, upstream: str | None = None
+) -> Iterator[Served]:
     """`scrapeguard auth` with a configuration; its evidence is in the folder."""
     folder.mkdir(exist_ok=True)
     tail = '\n[evidence]\ndirectory = "evidence"\n[keeper]\nrun = false\n'
@@ -109,6 +121,8 @@ def auth(folder: Path, config: str, reports: Path | None = None, workers: int = 
     command = [PROGRAM, "auth", "--listen", f"127.0.0.1:{port}", "--fastcgi", f"127.0.0.1:{fastcgi}"]
     if reports:
         command += ["--report-socket", str(reports)]
+    if upstream:
+        command += ["--upstream", upstream]
     with running([*command, "--workers", str(workers), "--config", "guard.toml"], folder, port) as served:
         yield served
 
@@ -161,7 +175,8 @@ def opened(name: str, text: str) -> str:
     """The configuration with what it offers for letting visitors through when ScrapeGuard is down."""
     if name == "caddy":
         head, tail = text.split("\t#handle_errors", 1)
-        return f"{head}\thandle_errors{tail}".replace("\n\t#\t", "\n\t\t").replace("\n\t#}", "\n\t}")
+        tail = tail.replace("\n\t#\t", "\n\t\t").replace("\n\t#}", "\n\t}")
+        return f"{head}\thandle_errors{tail}"
     shipped, ours = FAIL_OPEN[name]
     assert shipped in text
     return text.replace(shipped, ours)

@@ -317,3 +317,84 @@ def test_a_report_that_does_not_come_or_is_garbage_loses_no_record(tmp_path: Pat
         assert "Traceback" not in deciding.log()
     reports.unlink()
     reports.parent.rmdir()
+
+
+NOTICES = """
+[notices]
+url = "https://shop.example"
+owner = "Shop"
+contact = "legal@shop.example"
+terms_url = "https://shop.example/terms"
+publish = ["tdm", "license"]
+headers = ["link", "tdm", "usage", "robots-tag"]
+"""
+ADDED = ("link", "tdm-reservation", "content-usage", "x-robots-tag")
+
+
+@pytest.fixture(scope="module")
+def publishing(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A decision service that has much to tell robots, and knows the site."""
+    config = CONFIG + NOTICES
+    with auth(tmp_path_factory.mktemp("auth"), config, upstream=f"http://127.0.0.1:{site.port}") as served:
+        yield served
+
+
+@pytest.mark.parametrize("name", PROXIES)
+def test_the_sites_answers_tell_robots_what_is_published(
+    name: str, publishing: Served, site: Site, tmp_path: Path
+) -> None:
+    """Once each; what the site says itself stays; a refusal and a robots.txt tell nothing in headers."""
+    who = f"127.0.8.{PROXIES.index(name) + 1}"
+    with front(name, tmp_path / "it", publishing, site) as place:
+        answer = ask(place, "GET", f"/{name}/page", who, CHROME)
+        assert answer.status == 200
+        said = {it: answer.headers.get_all(it) for it in ADDED}
+        assert said["tdm-reservation"] == ["1"]
+        assert said["content-usage"] == ["train-ai=n, search=y"]
+        assert [len(value or ()) for value in said.values()] == [1, 1, 1, 1]
+        assert 'rel="terms-of-service"' in str(said["link"])
+        assert 'rel="license"' in str(said["link"])
+        own = ask(place, "GET", f"/own/{name}", who, CHROME)
+        assert (own.headers.get_all("tdm-reservation"), own.headers.get_all("x-robots-tag")) == (["0"], ["noindex"])
+        assert "<https://shop.example/next>" in str(own.headers.get_all("link"))
+        assert 'rel="license"' in str(own.headers.get_all("link"))
+        assert ask(place, "GET", f"/missing/{name}", who, CHROME).headers.get_all("tdm-reservation") == ["1"]
+        assert ask(place, "GET", "/", "127.0.0.66", CHROME).headers.get_all("tdm-reservation") is None
+        assert not [it for _, path, head, _ in site.seen if path == f"/{name}/page" for it in head if "notice" in it[0]]
+
+
+def test_without_notices_nothing_is_added(stand: Stand) -> None:
+    answer = ask(stand.place, "GET", f"/{stand.name}/silent", address(stand, 12), CHROME)
+    assert [it for it in (*ADDED, "tdm-policy") if answer.getheader(it) is not None] == []
+
+
+@pytest.mark.parametrize("name", PROXIES)
+def test_the_sites_own_robots_txt_is_told_as_it_is_and_what_it_forbids_is_known(
+    name: str, publishing: Served, site: Site, tmp_path: Path
+) -> None:
+    site.robots = b"User-agent: *\nDisallow: /private\n# of the site\n"
+    with front(name, tmp_path / "it", publishing, site) as place:
+        for who in ("127.0.0.66", "127.0.7.1"):
+            answer = ask(place, "GET", "/robots.txt", who, CHROME)
+            assert (answer.status, answer.text) == (200, site.robots)
+        assert ask(place, "GET", "/.sg/license.xml", "127.0.0.66", CHROME).status == 200
+    stand = Stand(name, place, publishing, site)
+    assert [it["what"]["verdict"]["cause"] for it in stand.recorded("/robots.txt", 2)][:2] == ["notice"] * 2
+    site.robots = None
+
+
+def test_a_site_that_is_known_is_asked_for_its_robots_txt_before_anybody_is_held_to_it(
+    site: Site, tmp_path: Path
+) -> None:
+    site.robots = b"User-agent: *\nDisallow: /private\n"
+    with auth(tmp_path / "auth", CONFIG, upstream=f"http://127.0.0.1:{site.port}") as deciding:
+        question = {"X-Original-Method": "GET", "X-Forwarded-For": "192.0.2.1"}
+        wait_until(
+            lambda: (
+                ask(deciding, "GET", "/check?mode=nginx", "127.0.0.1", question | {"X-Original-URI": "/private"}).status
+                == 200
+                and any(it["what"].get("forbidden") for it in deciding.records() if it["k"] == "request")
+            ),
+            deciding,
+        )
+    site.robots = None

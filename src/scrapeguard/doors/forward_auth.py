@@ -5,7 +5,8 @@
     /render         the refusal itself, as a page or as data, for what /check refused; nothing is counted again
     /envoy/…        as /check, for Envoy, which appends the visitor's path
     /healthz        200 while this server runs, for probes
-    others          as if the guard stood there: robots.txt is told, all else is 404 or refused
+    others          as if the guard stood there: notices are told, all else is 404 or refused; where it is known which
+                    site this is for, its own robots.txt is told, as it is
 
 Whoever is no trusted proxy, or leaves out what it has to say, gets 403: no mistake lets anybody through.
 """
@@ -16,21 +17,25 @@ import json
 import logging
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scrapeguard import config as configuration
 from scrapeguard.config import Config
+from scrapeguard.doors import notice_headers
 from scrapeguard.doors.reports import UNSEEN, Reports
 from scrapeguard.doors.visitor import CHECK, ENVOY, Mode, mode_of, original
 from scrapeguard.errors import ConfigError, InputError
 from scrapeguard.facts.reader import FactsSettings
 from scrapeguard.guard import Decision, ScrapeGuard
 from scrapeguard.meter import Meter
+from scrapeguard.model import Facts, Outcome, Rung, Signal, Verdict
 from scrapeguard.model import Mode as GuardMode
-from scrapeguard.model import Outcome, Rung, Signal, Verdict
+from scrapeguard.notices.robots import HOME
+from scrapeguard.parts import Parts
 
 log = logging.getLogger("scrapeguard.auth")
 
@@ -42,18 +47,25 @@ Cause = Literal["signals", "standing", "deny-list"]
 CAUSES: tuple[Cause, ...] = ("signals", "standing", "deny-list")
 
 Pairs = list[tuple[bytes, bytes]]
+Site = Callable[[Facts, Parts], ASGIApp]  # what passes one request on to the site
 
 
 class ForwardAuth:
     """The decision service as an ASGI app. Raises ConfigError.
 
-    With a bound datagram socket it hears reports there; `shared` = other workers do so too.
+    With a bound datagram socket it hears reports there; `shared` = other workers do so too. `site` is asked for its
+    robots.txt, and for nothing else.
     """
 
     def __init__(
-        self, config: configuration.Source = None, reporting: socket.socket | None = None, shared: bool = False
+        self,
+        config: configuration.Source = None,
+        reporting: socket.socket | None = None,
+        shared: bool = False,
+        site: Site | None = None,
     ) -> None:
-        self.guard = ScrapeGuard(self._nothing, config, holds=False)
+        self._site = site
+        self.guard = ScrapeGuard(self._nothing, config, None if site is None else self._for, holds=False)
         self._reports = None if reporting is None else Reports(reporting, self.guard.conclude, shared)
         demand_proxies(self.guard.parts.config)
         self._complaints: set[str] = set()
@@ -79,13 +91,16 @@ class ForwardAuth:
     async def _check(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter_ns()
         mode = mode_of(scope)
-        decision = await self.guard.decide(original(scope, mode), receive)
+        visitor = original(scope, mode)
+        decision = await self.guard.decide(visitor, receive)
         if decision.verdict.rung is Rung.ALLOW:
             if self._reports is None:
                 self.guard.conclude(decision, UNSEEN)
             else:
                 self._reports.wait(decision, began)
-            await _send(send, 200, _told(decision))
+            self._wonder(decision, visitor)
+            notices = notice_headers.told(decision.parts.notices.headers, mode == "generic")
+            await _send(send, 200, [*_told(decision), *notices])
         else:
             assert decision.answer is not None, "what is not allowed has an answer"
             status = REFUSED_BY_NGINX.get(mode)
@@ -103,6 +118,19 @@ class ForwardAuth:
         verdict, reference = _unpack(given, parts.mode)
         facts = replace(parts.reader.read(visitor, time.time_ns() // 1000), reference=reference)
         await parts.responses.answer(verdict, facts, hold=False)(scope, receive, send)
+
+    def _for(self, facts: Facts, parts: Parts) -> ASGIApp:
+        """What stands behind us: nothing but the site's robots.txt."""
+        assert self._site is not None
+        return self._site(facts, parts) if facts.path == HOME else self._nothing
+
+    def _wonder(self, decision: Decision, visitor: Scope) -> None:
+        """Have the site asked what it tells robots, once for each of a few hosts: the visitor may be one."""
+        if self._site is not None:
+            home = self._site(decision.facts, decision.parts)
+            question = decision.parts.notices.asking(decision.facts, home, visitor)
+            if question is not None:
+                self.guard.later(question)
 
     async def _nothing(self, scope: Scope, receive: Receive, send: Send) -> None:
         """In place of a site."""
