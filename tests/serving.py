@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,10 +113,17 @@ def serve(
         "PYTHONPATH": os.pathsep.join(filter(None, (str(apps or folder), os.environ.get("PYTHONPATH")))),
         "PYTHONWARNINGS": "default",
     }
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", *command], stdout=log, stderr=log, env=environment, cwd=folder
-        )
+    with running([sys.executable, "-m", *command], folder, port, environment) as served:
+        yield served
+
+
+@contextmanager
+def running(
+    command: list[str], folder: Path, port: int, environment: Mapping[str, str] = os.environ
+) -> Iterator[Served]:
+    """A server with its log in the folder, from its first answer on; it is ended on the way out."""
+    with (folder / "log").open("ab") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=folder)
     served = Served(port, folder, process)
     try:
         wait_until(lambda: answers(served), served)

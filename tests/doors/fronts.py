@@ -4,7 +4,6 @@ import http.client
 import os
 import re
 import socket
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from programs import program
-from serving import Served, answers, free_port, wait_until
+from serving import Served, free_port, running
 
 PROGRAM = str(Path(sys.executable).with_name("scrapeguard"))
 DEPLOY = Path(__file__).parent.parent.parent / "config" / "deploy"
@@ -91,24 +90,6 @@ class Site:
 
 
 @contextmanager
-def running(command: list[str], folder: Path, port: int, **environment: str) -> Iterator[Served]:
-    """A server with its log in the folder, from its first answer on; it is ended on the way out."""
-    with (folder / "log").open("ab") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=os.environ | environment)
-    served = Served(port, folder, process)
-    try:
-        wait_until(lambda: answers(served), served)
-        yield served
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-@contextmanager
 def auth(
     folder: Path, config: str, reports: Path | None = None, workers: int = 1, upstream: str | None = None
 ) -> Iterator[Served]:
@@ -123,7 +104,7 @@ def auth(
         command += ["--report-socket", str(reports)]
     if upstream:
         command += ["--upstream", upstream]
-    with running([*command, "--workers", str(workers), "--config", "guard.toml"], folder, port) as served:
+    with running([*command, "--workers", str(workers), "--config", "guard.toml"], folder, port, os.environ) as served:
         yield served
 
 
@@ -167,7 +148,8 @@ def front(
         "haproxy": [binary, "-db", "-f", str(conf)],
         "apache2": [binary, "-D", "FOREGROUND", "-f", str(folder / "apache.main")],
     }[name]
-    with running(command, folder, port, HOME=str(folder), XDG_DATA_HOME=str(folder), XDG_CONFIG_HOME=str(folder)) as it:
+    homes = dict.fromkeys(("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"), str(folder))
+    with running(command, folder, port, os.environ | homes) as it:
         yield it
 
 

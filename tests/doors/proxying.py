@@ -3,7 +3,6 @@
 import asyncio
 import os
 import re
-import subprocess
 import sys
 import threading
 import time
@@ -11,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from serving import Served, answers, free_port, wait_until
+from serving import Served, free_port, running, wait_until
 
 PROGRAM = str(Path(sys.executable).with_name("scrapeguard"))
 QUICK = """
@@ -147,21 +146,9 @@ def sidecar(
     command = [PROGRAM, "proxy", "--listen", f"127.0.0.1:{port}", "--config", str(folder / "guard.toml"), *options]
     for url in upstreams:
         command += ["--upstream", url]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            command, stdout=log, stderr=log, env=os.environ | {"PYTHONWARNINGS": "default"}, cwd=folder
-        )
-    served = Served(port, folder, process)
-    try:
-        wait_until(lambda: answers(served) and "startup complete" in served.log(), served)
+    with running(command, folder, port, os.environ | {"PYTHONWARNINGS": "default"}) as served:
+        wait_until(lambda: "startup complete" in served.log(), served)
         yield served
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def ask(served: Served, request: bytes, patience: float = 5) -> bytes:
