@@ -23,7 +23,10 @@ p,ul{margin:0 0 .5rem}ul{padding-inline-start:1.25rem}
 form{margin:1rem 0}
 button{font:inherit;padding:.5rem 1rem;border:1px solid var(--soft);border-radius:.5rem;background:var(--ground);
 color:var(--ink);cursor:pointer}
-progress{display:block;width:100%;height:.5rem;accent-color:var(--link)}
+progress{display:block;width:100%;height:.5rem;appearance:none;background:var(--ground);border:1px solid var(--soft)}
+progress::-webkit-progress-bar{background:var(--ground)}
+progress::-webkit-progress-value{background:var(--link)}
+progress::-moz-progress-bar{background:var(--link)}
 [hidden]{display:none}
 .again{font-weight:600}
 code{font:600 1.1rem/1.6 ui-monospace,Menlo,Consolas,monospace;user-select:all}
