@@ -104,7 +104,7 @@ def test_the_report_tells_which_notices_were_told_and_the_bundle_an_alarm_of_ove
     _, reader = read(tmp_path)
     for digest in ("0123456789abcdef…", "fedcba9876543210…"):
         assert digest in reader.text
-    assert "1 versions of notices served" in reader.text
+    assert "versions of notices served: 1." in reader.text
     public = b"".join(data for name, data in unpacked(bundle.path).items() if name.startswith("data/log/"))
     assert b'"k":"alarm.overblock"' in public
 
