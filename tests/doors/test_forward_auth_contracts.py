@@ -238,7 +238,6 @@ def test_the_command_says_what_is_missing(tmp_path: Path) -> None:
     for words, said in (
         (["--config", str(plain)], "trusted_proxies"),
         (["--config", str(ours), "--listen", "nowhere"], "nowhere"),
-        (["--config", str(ours), "--workers", "2", "--report-socket", str(tmp_path / "s")], "one worker"),
     ):
         done = CliRunner().invoke(main, ["auth", *words])
         assert done.exit_code == 2
