@@ -38,7 +38,7 @@ def made(folder: Path, rejecting: int) -> World:
         reject(log, link.id, link.reason, "J. Doe", "known to us")
     with authority.serve() as url:
         first = incidents(evidence)[0]
-        bundle = export(evidence, first, folder / "bundle.zip", 30, keeping(url, authority))
+        bundle = export(evidence, first.found, folder / "bundle.zip", 30, keeping(url, authority))
     signer = keys.load(evidence, "shop.example/evidence/web1")
     case = Case(unpacked(bundle.path), signer, authority, Authority(folder / "rogue"), folder)
     return case, bundle, brought(bundle, authority, max_delay=7200)
