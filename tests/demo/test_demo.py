@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import opened
@@ -33,7 +34,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, ob
 def test_nobody_welcome_is_refused_and_every_scraper_is(played: tuple[Path, dict[str, object]]) -> None:
     _, summary = played
     visitors = {visitor["name"]: visitor for visitor in summary["visitors"]}
-    assert len(visitors) == 12
+    assert len(visitors) == 13
     for visitor in visitors.values():
         assert visitor["requests"] >= 6
         assert (visitor["refused"] > 0) is (visitor["kind"] == "scraper"), visitor
@@ -46,10 +47,33 @@ def test_it_ends_within_a_minute(played: tuple[Path, dict[str, object]]) -> None
     assert played[1]["seconds"] < 60
 
 
-def test_one_who_changes_its_address_is_caught_at_each(played: tuple[Path, dict[str, object]]) -> None:
-    actors = {incident["actor"] for incident in played[1]["incidents"]}
-    assert {"address:127.9.1.76", "address:127.9.2.77", "address:127.9.3.78"} <= actors
-    assert len(actors) == 5
+def test_one_who_changes_its_address_is_one_actor_by_links_that_are_as_sure_as_the_default_demands(
+    played: tuple[Path, dict[str, object]],
+) -> None:
+    incidents = played[1]["incidents"]
+    assert len(incidents) == 3
+    (moved,) = [each for each in incidents if len(each["addresses"]) > 1]
+    assert set(moved["addresses"]) == {"127.9.1.76", "127.9.2.77", "127.9.3.78"}
+    joining = [link for link in moved["links"] if link["joined"]]
+    assert len(joining) >= 2
+    assert all(0 < link["error"]["ppm"] <= 10_000 for link in joining)  # link_error_percent = 1
+    assert all(link["error"]["of"] >= 400 for link in joining)  # strangers on record, who were counted
+    kinds = [step["kind"] for step in moved["evasion"]]
+    assert [kind for kind in kinds if kind in ("notice", "stopped", "moved")] == [
+        "notice", "stopped", "moved", "stopped", "moved", "stopped",
+    ]  # fmt: skip
+
+
+def test_the_bundle_shows_the_addresses_their_links_and_the_sequence(played: tuple[Path, dict[str, object]]) -> None:
+    folder, summary = played
+    with zipfile.ZipFile(folder / "demo-output" / "bundle.zip") as archive:
+        told = json.loads(archive.read("data/analysis/incident.json"))
+    assert len(told["addresses"]) >= 2
+    assert sum(link["joined"] for link in told["links"]) >= 1
+    assert summary["proof"]["verdict"] == "ANCHORED"
+    report = (folder / "demo-output" / "report.html").read_text()
+    for said in ("It was handed robots.txt", "It was back from another address", "What joins the addresses"):
+        assert said in report
 
 
 def test_the_evidence_agrees_with_what_the_visitors_saw(played: tuple[Path, dict[str, object]]) -> None:
@@ -89,6 +113,7 @@ def test_without_openssl_it_says_so_and_goes_on_unanchored(tmp_path: Path) -> No
     assert done.returncode == 0, done.stdout + done.stderr
     assert "nobody time-stamps the evidence" in " ".join(done.stdout.split())
     assert "CONSISTENT-UNANCHORED" in done.stdout
+    assert "127.9.1.76 and 2 more are one actor" in " ".join(done.stdout.split())
     assert done.stdout.rstrip().endswith("report.html")
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from building import BLOCKED, FINE, REFUSED, SECOND, SERVED, SLOWED, signal
+from building import BLOCKED, FINE, HELD, REFUSED, SECOND, SERVED, SLOWED, signal
 from linking import BOT, POPULAR, Busy, facts, people, rotation, subjects, walk
 
 from scrapeguard.evidence.actors import MOST_LINKS, REMEMBERED, Linker
@@ -168,6 +168,22 @@ def test_imitators_who_come_all_the_time_make_the_links_uncertain_and_join_nobod
     walk(log, "203.0.114.8", end + 9, 500)
     log.close()
     assert alone(tmp_path)
+
+
+def test_who_insists_where_many_begin_makes_no_link_of_another_less_sure(tmp_path: Path) -> None:
+    """Refused 200 times by one measure, at a place where people come all the time: one trial, not 200."""
+    log = Busy(tmp_path)
+    people(log, 300)
+    log.request(facts(500, "/page/5", "192.0.2.9", "1" * 16), BLOCKED, REFUSED)
+    for again in range(1, 200):
+        log.request(facts(500 + again, "/page/5", "192.0.2.9", "1" * 16), HELD, REFUSED)
+        log.request(facts(500.5 + again, "/page/4", f"198.51.100.{again}"), FINE, SERVED)
+    end = walk(log, "203.0.113.7", 1000, 0)
+    walk(log, "203.0.114.8", end + 4, 20)
+    log.close()
+    joined = [each.found for each in incidents(tmp_path) if len(each.found.subjects) > 1]
+    assert [each.subjects for each in joined] == [("address:203.0.113.7", "address:203.0.114.8")]
+    assert all(link.error.trials <= 6 for link in joined[0].links if link.reason == "walk")
 
 
 def test_a_chain_of_links_cannot_be_made_between_two_strangers_by_visiting_both(tmp_path: Path) -> None:

@@ -15,6 +15,11 @@ from scrapeguard.demo.proof import Proof
 from scrapeguard.demo.story import Part
 from scrapeguard.evidence.incident import Incident
 from scrapeguard.evidence.incidents import incidents
+from scrapeguard.exports.english import SAID
+from scrapeguard.exports.timeline import name_of, percent, phrase
+from scrapeguard.exports.words import clock
+
+TOLD = ("notice", "stopped", "challenged", "moved")  # steps of evasion that the story tells; the report tells all
 
 
 @click.command()
@@ -31,9 +36,10 @@ from scrapeguard.evidence.incidents import incidents
 def demo(context: click.Context, out: Path, as_json: bool, quiet: bool) -> None:
     """Guard a site, catch scrapers, hand over a bundle that verifies: in half a minute, on this machine alone.
 
-    A catalogue is served on a loopback port behind the guard with its default limits. People, a feed reader, a monitor
-    and a robot that asks robots.txt visit it, and three scrapers copy it, all over real HTTP, each from an address of
-    its own in 127.0.0.0/8. People pause shorter than people do, which makes them more suspicious, not less.
+    A catalogue is served on a loopback port behind the guard with its default limits. People, hundreds of passers-by,
+    a feed reader, a monitor and a robot that asks robots.txt visit it, and three scrapers copy it, all over real HTTP,
+    each from an address of its own in 127.0.0.0/8; one of the scrapers changes it. People pause shorter than people
+    do, which makes them more suspicious, not less.
 
     Exit code 0: nobody welcome was refused, every scraper was, the bundle verified and its changed copy did not.
     1: something of that is not so.
@@ -81,6 +87,9 @@ def _print(
     console.print()
     console.print(_visitors(parts))
     console.print(_incidents(found))
+    for each in found:
+        if len(each.found.subjects) > 1:
+            _evasion(console, each)
     if proven is not None:
         _proof(console, proven)
     place = escape(str(folder))
@@ -88,6 +97,20 @@ def _print(
     console.print("[green]As it should be.[/]" if ok else "[red]Not as it should be: please report this bug.[/]")
     report = escape(str((folder / proof.REPORT).absolute()))
     console.print(f"The report, for reading: {report}", soft_wrap=True)
+
+
+def _evasion(console: Console, incident: Incident) -> None:
+    """That several addresses are one actor, how sure that is, and what it did when it was stopped."""
+    surely = max((link.error.ppm for link in incident.found.links if link.holds), default=0)
+    others = len(incident.found.subjects) - 1
+    console.print(
+        f"\n[bold]{escape(name_of(incident.found.actor))} and {others} more are one actor[/]: told, stopped, came back "
+        f"elsewhere. Each link would join strangers in {percent(surely)} of cases at most."
+    )
+    for step in incident.evasion.steps():
+        if step.kind in TOLD:
+            said = escape(phrase(step, incident, SAID))
+            console.print(f"  {clock(step.time)}  {escape(name_of(step.subject)):13} {said}")
 
 
 def _proof(console: Console, proven: Proof) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scrapeguard.demo.authority import Stamping
+from scrapeguard.demo.crowd import PASSERS_BY
 from scrapeguard.demo.people import PEOPLE, Role
 from scrapeguard.demo.scrapers import SCRAPERS
 from scrapeguard.demo.stage import guarded_site
@@ -84,6 +85,6 @@ async def _visits(port: int, tell: Tell) -> list[Part]:
         say(f"leaves after {part.requests} requests, {part.refused or 'none'} of them refused")
         return part
 
-    visits = [visit(role, 0.2 * turn) for turn, role in enumerate(PEOPLE)]
+    visits = [visit(role, 0.2 * turn) for turn, role in enumerate((*PEOPLE, PASSERS_BY))]
     visits += [visit(role, HEAD_START + turn) for turn, role in enumerate(SCRAPERS)]
     return await asyncio.gather(*visits)

@@ -23,7 +23,7 @@ RETURN = 120 * SECOND  # who comes later than this after a refusal is not said t
 REACH = 5  # numbers from where a walk was refused to where it goes on
 REMEMBERED = 4_096  # in each table
 HOLDERS = 4  # of one session or key
-FOLLOWERS = 3  # who came after a refusal, of each kind: later ones are more likely by chance
+FOLLOWERS = 3  # who came after a measure, of each kind: later ones are more likely by chance
 USUAL = 10  # newcomers of the same looks, until it is said that they are common
 MOST_LINKS = 5_000
 REFERENCE = re.compile(r"\b[0-9A-HJKMNP-TV-Z]{4}(?:-[0-9A-HJKMNP-TV-Z]{4}){1,2}\b")
@@ -63,7 +63,8 @@ class Linker:
     _references: OrderedDict[str, Seen] = field(default_factory=OrderedDict)  # reference -> refusal
     _holders: OrderedDict[str, list[Seen]] = field(default_factory=OrderedDict)  # session, key or pass -> who used it
     _newcomers: OrderedDict[str, tuple[int, int]] = field(default_factory=OrderedDict)  # looks -> since when, how many
-    _followers: OrderedDict[str, int] = field(default_factory=OrderedDict)  # (reason, refusal) -> who came after it
+    _measures: OrderedDict[str, str] = field(default_factory=OrderedDict)  # subject -> the last measure taken
+    _followers: OrderedDict[str, int] = field(default_factory=OrderedDict)  # (reason, measure) -> who came after it
     _odd: OrderedDict[str, Seen] = field(
         default_factory=OrderedDict
     )  # (looks, network), (looks, "rotation") -> the last odd request
@@ -117,7 +118,8 @@ class Linker:
     def _after(self, refused: Seen | None, seen: Seen, reason: str) -> Iterator[Link]:
         if refused is None or not 0 <= seen.ref.time - refused.ref.time <= min(RETURN, self.within):
             return
-        place = f"{reason}|{refused.ref.digest}"
+        # who insists is refused again and again by one measure: each time is no new trial for strangers
+        place = f"{reason}|{self._measures.get(refused.ref.subject, refused.ref.digest)}"
         followers = self._followers.get(place, 0)
         if followers >= FOLLOWERS:
             return
@@ -156,7 +158,9 @@ class Linker:
 
     def _remember(self, entry: Entry, seen: Seen) -> None:
         if entry.rung is not Rung.ALLOW:
-            self.refusals += entry.cause != "standing"
+            if entry.cause != "standing":
+                self.refusals += 1
+                put(self._measures, seen.ref.subject, seen.ref.digest)
             put(self._references, entry.reference, seen)
             if seen.looks:
                 put(self._refused, seen.looks, seen)

@@ -29,6 +29,7 @@ from scrapeguard.evidence.entry import Entry
 from scrapeguard.evidence.links import MILLION, Link
 from scrapeguard.model import Resource, Rung
 
+ROBOTS = ("robots.txt", "/robots.txt")  # the notice of ours, and the path of one that the site answers
 LISTED = 50  # steps of one kind told one by one
 MOST_SUBJECTS = 1_000
 CHALLENGES = 3  # met without a cookie, until it is said that the cookie is dropped
@@ -125,7 +126,7 @@ class Evasion:
         """What it learns by this request."""
         if entry.resource == Resource.NOTICE and 200 <= entry.status < 300:
             name, version = entry.told or (entry.path, "")
-            if name == "/robots.txt":
+            if name in ROBOTS:
                 one.notice = one.notice or (entry.time, entry.reference)
                 self._notice = self._notice or one.notice
             if name not in one.said and len(one.said) < LISTED:
