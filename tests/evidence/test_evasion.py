@@ -89,6 +89,15 @@ def test_a_trap_counts_as_evasion_only_after_robots_txt_was_read(tmp_path: Path)
             assert (told[0].since, told[0].after, told[0].values["path"]) == ("R0B0-0001", 10 * SECOND, "/trap/1")
 
 
+def test_a_trap_after_our_own_robots_txt_is_told_too(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+    asked = facts(0.0, "/robots.txt", ME, resource=Resource.NOTICE, reference="R0B0-0001")
+    log.request(asked, NOTICE, ASKED, told=("robots.txt", "ab" * 32))
+    log.request(facts(10, "/trap/1", ME, trapped=True), said("trap", "followed a link that no person sees"), REFUSED)
+    log.close()
+    assert [step.since for step in steps(tmp_path, "trap")] == ["R0B0-0001"]
+
+
 def test_a_cookie_dropped_at_each_challenge_is_told_and_one_that_is_kept_is_not(tmp_path: Path) -> None:
     for name, passed in (("dropped", None), ("kept", Pass("ab" * 9, "work", START // SECOND, START // SECOND + 900))):
         log = open_log(tmp_path / name)

@@ -30,6 +30,7 @@ table{border-collapse:collapse;width:100%;margin:.7rem 0;font-size:.94rem}
 th,td{text-align:left;vertical-align:top;padding:.4rem .7rem .4rem 0;border-bottom:1px solid var(--line);
 font-weight:400;overflow-wrap:anywhere}
 thead th{color:var(--soft);font-size:.83rem;white-space:nowrap}
+.keep{white-space:nowrap}
 b.there,b.partly,b.missing{white-space:nowrap}b.there{color:#2e7d4f}b.partly{color:#9a6b00}b.missing{color:var(--refused)}
 .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .bars th{width:30%}.bars .number{width:5.5rem}.bars .wide{width:auto;padding-left:.3rem}
@@ -59,6 +60,6 @@ td .based{margin:.15rem 0 0}
 .stack td{display:block;border:0;padding:.08rem 0;text-align:left}
 .stack td::before{content:attr(data-name) " ";color:var(--soft);font-size:.83rem}}
 @media print{body{font-size:10.5pt}main{max-width:none;padding:0}h2,h3{break-after:avoid}.tile,tr,.chart{
-break-inside:avoid}pre{max-height:none}.bar,.chart svg,.legend i,.tile{-webkit-print-color-adjust:exact;
+break-inside:avoid}thead th{white-space:normal}pre{max-height:none}.bar,.chart svg,.legend i,.tile{-webkit-print-color-adjust:exact;
 print-color-adjust:exact}}
 """

@@ -11,6 +11,7 @@ from scrapeguard.exports.words import lasting, moment, number, shown, size
 
 SHOWN = 60  # steps
 SHOWN_LINKS = 40
+KEPT = 20  # characters of a name that a table does not break
 SECOND = 1_000_000
 
 
@@ -51,13 +52,24 @@ def _row(step: Step, incident: Incident, says: Says) -> str:
     certainty = says("observed_step") if step.ppm is None else says("inferred_step", error=percent(step.ppm))
     record = step.reference or step.digest[:16]
     cells = (
-        ("when", moment(step.time)),
-        ("address", f'<span class="mono">{shown(name_of(step.subject))}</span>'),
+        ("when", _moment(step.time)),
+        ("address", _mono(name_of(step.subject))),
         ("happened", shown(phrase(step, incident, says.said), 600)),
         ("certainty", certainty),
-        ("reference", f'<span class="mono">{shown(record)}</span>'),
+        ("reference", _mono(record)),
     )
     return _cells(cells, says)
+
+
+def _moment(time: int) -> str:
+    """A time that a narrow column breaks between day and hour only."""
+    day, _, rest = moment(time).partition(" ")
+    return f'<span class="keep">{day}</span> <span class="keep">{rest}</span>'
+
+
+def _mono(text: str) -> str:
+    """A name to be compared digit by digit; a short one is never broken."""
+    return f'<span class="mono{" keep" if len(text) <= KEPT else ""}">{shown(text)}</span>'
 
 
 def phrase(step: Step, incident: Incident, said: Mapping[str, str]) -> str:
@@ -107,7 +119,7 @@ def _link(link: Link, incident: Incident, says: Says) -> str:
         no = link.rejection
         error = says.said["rejected"].format(who=no.who, why=no.why, time=moment(no.time))
     cells = (
-        ("link", f'<span class="mono">{link.id}</span>'),
+        ("link", _mono(link.id)),
         ("what_joins", f"{says(f'link_{link.reason}')} ({lasting(link.apart)})"),
         ("records", f'<span class="mono">{shown(ends)}</span>'),
         ("error", shown(error, 600)),
@@ -135,12 +147,12 @@ def _who(incident: Incident, says: Says) -> str:
         sources = ", ".join(says.said.get(f"source_{each}", each) for each in who.most("sources"))
         through = f"; {', '.join(who.most('peers'))}" if who.most("peers") else ""
         cells = (
-            ("address", f'<span class="mono">{shown(", ".join(who.most("addresses")) or name_of(who.subject))}</span>'),
-            ("when", f"{moment(who.first)} – {moment(who.last)}"),
+            ("address", _mono(", ".join(who.most("addresses")) or name_of(who.subject))),
+            ("when", f"{_moment(who.first)} – {_moment(who.last)}"),
             ("port", ports),
             ("network", shown(f"{', '.join(who.most('networks'))}; {sources}{through}")),
-            ("accounts", f'<span class="mono">{shown(", ".join(who.most("accounts")) or "–")}</span>'),
-            ("fingerprints", f'<span class="mono">{shown(", ".join(who.most("fingerprints")) or "–")}</span>'),
+            ("accounts", _mono(", ".join(who.most("accounts")) or "–")),
+            ("fingerprints", _mono(", ".join(who.most("fingerprints")) or "–")),
             ("requests", says("asked_refused", requests=number(who.requests), refused=number(who.refused))),
         )
         rows.append(_cells(cells, says))
