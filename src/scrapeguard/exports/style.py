@@ -30,7 +30,7 @@ table{border-collapse:collapse;width:100%;margin:.7rem 0;font-size:.94rem}
 th,td{text-align:left;vertical-align:top;padding:.4rem .7rem .4rem 0;border-bottom:1px solid var(--line);
 font-weight:400;overflow-wrap:anywhere}
 thead th{color:var(--soft);font-size:.83rem;white-space:nowrap}
-.keep{white-space:nowrap}
+.keep{white-space:nowrap}.words td,.words th{overflow-wrap:break-word}
 b.there,b.partly,b.missing{white-space:nowrap}b.there{color:#2e7d4f}b.partly{color:#9a6b00}b.missing{color:var(--refused)}
 .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .bars th{width:30%}.bars .number{width:5.5rem}.bars .wide{width:auto;padding-left:.3rem}

@@ -39,9 +39,9 @@ def section(sources: Sources, says: Says) -> str:
     return "".join(parts)
 
 
-def _table(names: tuple[str, ...], rows: str, says: Says) -> str:
+def _table(names: tuple[str, ...], rows: str, says: Says, kind: str = "stack") -> str:
     head = "".join(f"<th>{says(name)}</th>" for name in names)
-    return f'<table class="stack"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    return f'<table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
 
 
 def _cells(cells: tuple[tuple[str, str], ...], says: Says) -> str:
@@ -159,7 +159,7 @@ def _who(incident: Incident, says: Says) -> str:
     rest = len(incident.who) - SHOWN_LINKS
     names = ("address", "when", "port", "network", "accounts", "fingerprints", "requests")
     more = f"<p>{says('more_subjects', count=number(rest))}</p>" if rest > 0 else ""
-    return f"<h3>{says('who')}</h3><p>{says('who_text')}</p>{_table(names, ''.join(rows), says)}{more}"
+    return f"<h3>{says('who')}</h3><p>{says('who_text')}</p>{_table(names, ''.join(rows), says, 'stack words')}{more}"
 
 
 def name_of(subject: str) -> str:
