@@ -60,6 +60,7 @@ td .based{margin:.15rem 0 0}
 .stack td{display:block;border:0;padding:.08rem 0;text-align:left}
 .stack td::before{content:attr(data-name) " ";color:var(--soft);font-size:.83rem}}
 @media print{body{font-size:10.5pt}main{max-width:none;padding:0}h2,h3{break-after:avoid}.tile,tr,.chart{
-break-inside:avoid}thead th{white-space:normal}pre{max-height:none}.bar,.chart svg,.legend i,.tile{-webkit-print-color-adjust:exact;
+break-inside:avoid}thead th{white-space:normal}pre{max-height:none}
+.bar,.chart svg,.legend i,.tile{-webkit-print-color-adjust:exact;
 print-color-adjust:exact}}
 """
