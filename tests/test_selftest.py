@@ -1,9 +1,10 @@
-"""The self-test: every detector fires, a person passes, and whatever is broken on purpose raises the alarm."""
+"""The self-test: every detector fires, a person passes, a challenge is solved; what is broken on purpose is told."""
 
 import asyncio
 import json
 import logging
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from scrapeguard import selftest
 from scrapeguard.cli import main
 from scrapeguard.config import load
 from scrapeguard.evidence.reading import lines, parse, segments
+from scrapeguard.facts.reader import FactsSettings
 from scrapeguard.model import Facts, Mode, Seen, Signal, Watch
+from scrapeguard.selftest.challenge import Trial
 from scrapeguard.selftest.traffic import PERSON, RECIPES, ROBOT, VISITOR
 from scrapeguard.signals import DETECTORS, Panel
 
@@ -52,7 +55,7 @@ def test_there_is_traffic_for_every_detector_and_for_no_other() -> None:
 
 def test_every_detector_fires_and_a_person_passes() -> None:
     found = results(building.examine(load({**QUIET, "signals": {"purpose": {"refuse": ["training"]}}})))
-    assert found == dict.fromkeys(DETECTORS, "fired") | {"person": "passed"}
+    assert found == dict.fromkeys(DETECTORS, "fired") | {"person": "passed", "challenge": "passed"}
 
 
 def test_it_takes_no_address_that_anybody_can_have() -> None:
@@ -74,6 +77,39 @@ def test_a_detector_that_stops_people_is_found_out() -> None:
     assert results(hasty)["person"] == "stopped"
 
 
+@pytest.mark.parametrize(
+    ("table", "fault"),
+    [
+        ({"answer_seconds": 0}, "a good solution was not accepted (expired)"),
+        ({"work_pass_seconds": 0}, "the pass that was given for it is not accepted"),
+    ],
+)
+def test_a_challenge_that_lets_nobody_through_is_found_out(table: dict[str, object], fault: str) -> None:
+    assert said(building.examine(load({**QUIET, "challenge": table}))) == ("broken", fault)
+
+
+def test_a_solution_that_is_good_twice_is_found_out() -> None:
+    async def forgetful(_key: str, _seconds: int, _now: int) -> bool:
+        return True
+
+    trial = Trial(building.examine(load(QUIET)), FactsSettings(), forgetful, NOW)
+    assert asyncio.run(trial.fault()) == "the same solution was accepted a second time"
+
+
+@pytest.mark.parametrize("table", [{"cost": 10_000, "calculations": 100_000, "calculations_most": 100_000},
+                                   {"prefix": "/gate/", "cookie": "mine"}])  # fmt: skip
+def test_the_challenge_of_any_configuration_is_tried_in_little_time(table: dict[str, object]) -> None:
+    parts = building.examine(load({**QUIET, "challenge": table}))
+    began = time.process_time()
+    assert said(parts)[0] == "passed"
+    assert time.process_time() - began < 5
+
+
+def said(parts: building.Parts) -> tuple[str, str]:
+    (found,) = [one for one in asyncio.run(selftest.run(parts, NOW, most=1)) if one.name == "challenge"]
+    return found.state, found.said
+
+
 def test_what_is_switched_off_is_no_alarm_and_a_limit_out_of_reach_is_one() -> None:
     settings = {"pace": {"mode": "off"}, "sequence": {"limit": 1_000_000}}
     found = results(building.examine(load({**QUIET, "signals": settings})))
@@ -84,6 +120,7 @@ def test_the_command_says_what_fired_and_fails_on_silence(tmp_path: Path) -> Non
     good = CliRunner().invoke(main, ["selftest", "--json"])
     assert good.exit_code == 0, good.output
     assert json.loads(good.output)["results"]["pace"]["state"] == "fired"
+    assert json.loads(good.output)["results"]["challenge"]["state"] == "passed"
     config = tmp_path / "scrapeguard.toml"
     config.write_text('[signals.sequence]\nlimit = 1000000\n[evidence]\ndirectory = "log"\n')
     bad = CliRunner().invoke(main, ["selftest", str(config), "--record"])
@@ -91,6 +128,7 @@ def test_the_command_says_what_fired_and_fails_on_silence(tmp_path: Path) -> Non
     assert "silent   sequence   20,000 requests made to fire it did not" in bad.output
     (record,) = recorded(tmp_path / "log")
     assert (record["good"], record["results"]["sequence"]["state"]) == (False, "silent")
+    assert record["results"]["challenge"] == {"requests": 4, "state": "passed"}
 
 
 def test_a_running_guard_tests_itself_and_silence_is_an_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,4 +1,4 @@
-"""`selftest`: does each detector still see what it is there for, and does a person pass?"""
+"""`selftest`: does each detector still see what it is there for, does a person pass, is a challenge solved?"""
 
 import asyncio
 import json
@@ -16,10 +16,11 @@ from scrapeguard import selftest as testing
 @click.option("--record", is_flag=True, help="Write the result into the evidence of CONFIG.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def selftest(settings: Path | None, record: bool, as_json: bool) -> None:
-    """Fire each detector of CONFIG with made-up traffic, and let a person's visit pass.
+    """Fire each detector of CONFIG with made-up traffic, let a person's visit pass, and solve a challenge.
 
     Nothing reaches a site and no visitor is counted: it runs on a store of its own, under addresses that nobody has.
-    A detector that stays silent, or a person who is stopped, is an alarm: exit code 1. `[selftest] every_minutes` does
+    A detector that stays silent, a person who is stopped, or a challenge that cannot be solved, or twice with one
+    solution, is an alarm: exit code 1. `[selftest] every_minutes` does
     the same in a running guard.
     """
     loaded = config.load(settings)

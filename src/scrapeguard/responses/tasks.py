@@ -15,7 +15,7 @@ import re
 import secrets
 from dataclasses import dataclass
 
-from altcha import Payload, create_challenge, verify_solution
+from altcha import Challenge, Payload, create_challenge, solve_challenge, verify_solution
 
 from scrapeguard.facts.passes import SKEW, ChallengeSettings, Key, Passes, whose
 from scrapeguard.model import Facts, Grade
@@ -104,6 +104,13 @@ class Tasks:
         if issued > now + SKEW:
             return "early"
         return "" if now < issued + self.settings.answer_seconds else "expired"
+
+
+def solution(task: str, seconds: float) -> str:
+    """The answer that a browser sends to a task of work; "" when it is not found within so many seconds."""
+    made = Challenge.from_dict(json.loads(task))
+    found = solve_challenge(made, timeout=seconds)
+    return "" if found is None else Payload(made, found).to_base64()
 
 
 def _whose(key: Key, facts: Facts) -> str:

@@ -1,4 +1,4 @@
-"""The self-test: each detector is fired by made-up traffic, a person passes; what stays silent raises an alarm.
+"""The self-test: each detector is fired by made-up traffic, a person passes, the challenge is solved; else an alarm.
 
 Everything happens beside the site, on a store of its own, under addresses that nobody has (RFC 5737): no visitor is
 counted, no counter is changed. The result is evidence: on that day, the measure worked.
@@ -16,6 +16,7 @@ from scrapeguard.evidence.canonical import Json
 from scrapeguard.facts.reader import FactsReader, FactsSettings
 from scrapeguard.model import Facts, Outcome, Rung, Verdict
 from scrapeguard.parts import Parts
+from scrapeguard.selftest.challenge import Trial
 from scrapeguard.selftest.traffic import PERSON, RECIPES, Recipe, Request
 from scrapeguard.stores.memory import MemoryStore
 
@@ -27,8 +28,8 @@ MOST = 20_000  # requests; a detector that needs more to say something is silent
 class Result:
     """What became of one trial."""
 
-    name: str  # of the detector, or "person"
-    state: Literal["fired", "silent", "passed", "stopped", "off"]
+    name: str  # of the detector, or "person", or "challenge"
+    state: Literal["fired", "silent", "passed", "stopped", "broken", "off"]
     requests: int  # made-up ones, until it fired
     said: str
 
@@ -38,12 +39,17 @@ class Result:
 
 
 async def run(parts: Parts, now: int, most: int = MOST) -> list[Result]:
-    """Try every detector of a configuration and one person, at `now` (microseconds). Takes well under a second."""
+    """Try every detector of a configuration, one person and the challenge, at `now` (microseconds).
+
+    Takes well under a second.
+    """
     settings = parts.config.known()["facts"]
     assert isinstance(settings, FactsSettings)
-    reader = FactsReader(replace(settings, trusted_proxies=()), parts.notices.forbidden)
+    settings = replace(settings, trusted_proxies=())
+    reader = FactsReader(settings, parts.notices.forbidden)
     results = [await _try(name, recipe, parts, reader, now, most) for name, recipe in RECIPES.items()]
-    return [*results, await _person(parts, reader, now)]
+    trial = Trial(parts, settings, MemoryStore(16, salt=b"").spend, now)
+    return [*results, await _person(parts, reader, now), await _challenge(trial)]
 
 
 async def _try(name: str, recipe: Recipe, parts: Parts, reader: FactsReader, now: int, most: int) -> Result:
@@ -80,6 +86,12 @@ async def _person(parts: Parts, reader: FactsReader, now: int) -> Result:
             )
         await _after(parts, store, facts, request.status)
     return Result("person", "passed", count, f"{count} requests of a person's visit were let through")
+
+
+async def _challenge(trial: Trial) -> Result:
+    fault = await trial.fault()
+    said = fault or "it was solved, its pass is good, and the same solution was refused a second time"
+    return Result("challenge", "broken" if fault else "passed", trial.requests, said)
 
 
 async def _judged(parts: Parts, store: MemoryStore, facts: Facts) -> Verdict:
