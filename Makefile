@@ -38,6 +38,11 @@ bench: venv
 	$(BIN)/python benchmarks/bundle.py
 	$(BIN)/python benchmarks/challenge.py
 
+# All that browsers do with a challenge, with screenshots; with axe-core's script in SCRAPEGUARD_AXE, accessibility too.
+browsers: venv
+	mkdir -p browsers-output
+	SCRAPEGUARD_BROWSERS=$(CURDIR)/browsers-output $(BIN)/python -m pytest tests/browsers
+
 # Real scrapers and browsers: their libraries stay out of our environment. What is not installed is said in the table.
 detection: venv $(VENV)-detection/.ready
 	$(BIN)/python -m benchmarks.detection --tools $(VENV)-detection
@@ -57,4 +62,4 @@ leaks: venv
 	SOAK_REQUESTS=100000 $(BIN)/python -m pytest -s tests/doors/test_proxy_leaks.py
 
 clean:
-	rm -rf $(VENV) demo-output
+	rm -rf $(VENV) demo-output browsers-output

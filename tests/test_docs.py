@@ -10,13 +10,16 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import click
 import pytest
 from documents import Block, blocks, write
 
 from scrapeguard import config, parts
+from scrapeguard.cli import main
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
+GUIDES = ("docs/operating.md", "docs/challenge.md", "benchmarks/README.md", "benchmarks/detection/README.md")
 BIN = Path(sys.executable).parent
 PATIENCE = 180  # seconds; a guide that waits for a crowded machine is no fault
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
@@ -129,15 +132,37 @@ def test_a_detector_is_added_as_the_guide_says(tmp_path: Path) -> None:
             shell(run, tmp_path)
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("name", [*DOCUMENTS, *GUIDES])
 def test_links_lead_to_what_is_there(name: str) -> None:
-    text = (ROOT / name).read_text("utf-8")
-    headings = {re.sub(r"[^\w\- ]", "", line.lstrip("# ").lower()).replace(" ", "-") for line in text.splitlines()}
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        if target.startswith("#"):
-            assert target[1:] in headings, target
-        elif "://" not in target:
-            assert (ROOT / target.split("#")[0]).exists(), target
+    for target in re.findall(r"\]\(([^)\s]+)\)", (ROOT / name).read_text("utf-8")):
+        if "://" in target:
+            continue
+        path, _, heading = target.partition("#")
+        there = (ROOT / name).parent / path if path else ROOT / name
+        assert there.exists(), target
+        assert not heading or heading in headings(there), target
+
+
+def headings(document: Path) -> set[str]:
+    """The anchors of a document's headings."""
+    lines = [line for line in document.read_text("utf-8").splitlines() if line.startswith("#")]
+    return {re.sub(r"[^\w\- ]", "", line.lstrip("# ").lower()).replace(" ", "-") for line in lines}
+
+
+def test_every_command_has_its_place_in_the_guide() -> None:
+    told = (ROOT / "docs" / "operating.md").read_text("utf-8")
+    for name, command in main.commands.items():
+        inner = [f"{name} {each}" for each in command.commands] if isinstance(command, click.Group) else [name]
+        for words in inner:
+            assert f"`{words}`" in told, f"docs/operating.md says nothing of `{words}`"
+
+
+def test_every_target_of_make_is_told() -> None:
+    targets = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)[0].split()
+    told = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    for target in set(targets) - {"clean"}:
+        assert f"make {target} " in told, f"CONTRIBUTING.md says nothing of `make {target}`"
+        assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE), target
 
 
 def test_the_architecture_has_a_line_for_every_module_and_none_for_others() -> None:

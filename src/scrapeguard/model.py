@@ -260,7 +260,7 @@ class Plan:
     """The watches of all detectors, in order, each once."""
 
     watches: tuple[Watch, ...]
-    held: bool = True  # while its address is on a rung, a request is answered and not counted
+    held: bool = True  # while its address is held (`Standing.held`), a request is answered and not counted
     first: tuple[Callable[..., Taken] | None, ...] = field(
         init=False, repr=False, compare=False
     )  # before more is known
@@ -331,8 +331,8 @@ class Store(Protocol):
     async def observe(self, facts: Facts, plan: Plan, more: Outcome | Doubt | None = None) -> Tally:
         """Count this request for its subjects and answer the plan. Atomic for each subject, one round trip.
 
-        A subject under a standing that has not expired is answered but not counted; but whoever is only asked a
-        challenge is: some of his requests are served.
+        Of a plan that is `held`, a subject under a standing that has not expired is answered but not counted; but
+        whoever is only asked a challenge is: some of his requests are served.
         Raises StoreUnavailable when no answer came within the budget.
         """
 

@@ -1,4 +1,7 @@
-"""kill -9 at random moments, two workers and the keeper among them: nothing durable is lost, no tree forks."""
+"""kill -9 at random moments, two workers and the keeper among them: nothing durable is lost, no tree forks.
+
+What a worker had not written yet is lost with it: at most `fsync_records` requests, or those of `fsync_ms`.
+"""
 
 import os
 import random
