@@ -14,6 +14,7 @@ from scrapeguard.errors import EvidenceError
 from scrapeguard.evidence import checkpoint, keeper, keys, segment, stamps, tree
 from scrapeguard.evidence.keeper import Keeper, KeeperSettings
 from scrapeguard.evidence.tiles import Tiles
+from scrapeguard.evidence.verify import consistent
 
 NOW = 1_795_500_000_000_000  # 2026-11-24
 MONTH = 31 * keeper.DAY
@@ -242,7 +243,13 @@ class StatefulWitness:
             return 403, b""
         if int(old.removeprefix("old ")) != self.size:
             return 409, str(self.size).encode()
-        if self.size and not tree.verify_consistency(self.size, seen.size, self.root, seen.root, steps):
+        roots = self.root, seen.root
+        grown = (
+            roots[0] == roots[1]
+            if self.size == seen.size
+            else consistent(self.size, seen.size, steps, self.root) == roots
+        )
+        if self.size and not grown:
             return 422, b""
         self.size, self.root = seen.size, seen.root
         message = b"cosignature/v1\ntime 1795500000\n" + seen.text().encode()

@@ -125,7 +125,7 @@ def test_dns_decides_once_it_has_answered_and_until_then_nothing_is_known(tmp_pa
         assert crawlers.resolver is not None
         asked = ("5.6.7.9", STRANGER, "10.0.0.1")
         assert [who(crawlers, GOOGLEBOT, address) for address in asked] == [("unknown", "")] * 3
-        await crawlers.resolver.settle()
+        await crawlers.resolver.under_way.settle()
         told = [who(crawlers, GOOGLEBOT, address) for address in asked]
         assert told == [("verified", "dns"), ("refuted", "dns"), ("unknown", "")]
         again = Crawlers(crawlers.settings, tmp_path.joinpath, crawlers)  # a reload keeps what is known
@@ -172,7 +172,7 @@ def test_the_guard_welcomes_the_verified_and_stops_the_impostor(tmp_path: Path) 
         assert set(await crawl(guard, "66.249.64.5", 400)) == {200}
         await crawl(guard, STRANGER, 1)
         assert guard.parts.crawlers.resolver is not None
-        await guard.parts.crawlers.resolver.settle()
+        await guard.parts.crawlers.resolver.under_way.settle()
         assert set(await crawl(guard, STRANGER, 3)) == {429}
         await guard.close()
 

@@ -90,13 +90,13 @@ def test_a_look_never_waits_asks_once_and_remembers(zone: Zone, server: str) -> 
         resolver = Resolver([server])
         looks = [resolver.look("Googlebot", HONEST, GOOGLE, NOW) for _ in range(50)]
         assert set(looks) == {"unknown"}
-        await resolver.settle()
+        await resolver.under_way.settle()
         assert zone.asked.count(back(HONEST)) == 1
         assert resolver.look("Googlebot", HONEST, GOOGLE, NOW) == "verified"
         later = NOW + SECONDS["verified"] * 1_000_000
         assert resolver.look("Googlebot", HONEST, GOOGLE, later - 1) == "verified"
         assert resolver.look("Googlebot", HONEST, GOOGLE, later) == "unknown"
-        await resolver.close()
+        await resolver.under_way.close()
 
     asyncio.run(story())
 
@@ -107,11 +107,11 @@ def test_one_forged_name_from_many_addresses_asks_few_questions_at_a_time() -> N
             resolver = Resolver([nobody])
             for number in range(200):
                 resolver.look("Googlebot", f"5.6.8.{number}", GOOGLE, NOW)
-            assert len(resolver._under_way) == AT_ONCE
+            assert len(resolver.under_way) == AT_ONCE
             resolver.look("bingbot", "5.6.7.8", (".search.msn.com",), NOW)
-            assert len(resolver._under_way) == AT_ONCE + 1
-            await resolver.close()
-            assert not resolver._under_way
+            assert len(resolver.under_way) == AT_ONCE + 1
+            await resolver.under_way.close()
+            assert not resolver.under_way
 
     asyncio.run(story())
 

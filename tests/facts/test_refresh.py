@@ -2,15 +2,14 @@
 
 import json
 import os
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from websites import website
 
 from scrapeguard.errors import InputError
 from scrapeguard.facts import ranges
@@ -24,24 +23,8 @@ Pages = dict[str, tuple[int, bytes]]
 def site() -> Iterator[tuple[str, Pages]]:
     pages: Pages = {}
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            status, body = pages.get(self.path, (404, b""))
-            self.send_response(status)
-            self.send_header("Location", "/moved")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}", pages
-        server.shutdown()
-        thread.join()
+    with website(lambda path: pages.get(path, (404, b""))) as url:
+        yield url, pages
 
 
 def get(url: str) -> bytes:

@@ -3,12 +3,10 @@
 import asyncio
 import base64
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from http_message_signatures import HTTPMessageSigner, MappingKeyResolver
 from http_message_signatures.algorithms import ED25519
+from websites import website
 
 from scrapeguard.errors import ConfigError, InputError
 from scrapeguard.facts.crawlers import Crawlers, CrawlerSettings
@@ -43,31 +42,17 @@ class Site:
         self.asked: list[str] = []
         self.url = ""
 
+    def answer(self, path: str) -> tuple[int, bytes]:
+        self.asked.append(path)
+        return self.status, json.dumps({"keys": self.keys}).encode()
+
 
 @pytest.fixture
 def site() -> Iterator[Site]:
     site = Site()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            site.asked.append(self.path)
-            body = json.dumps({"keys": site.keys}).encode()
-            self.send_response(site.status)
-            self.send_header("Location", "/elsewhere")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        site.url = f"http://127.0.0.1:{server.server_port}"
+    with website(site.answer) as site.url:
         yield site
-        server.shutdown()
-        thread.join()
 
 
 def get(url: str) -> bytes:
@@ -196,10 +181,10 @@ def test_the_reader_looks_up_and_the_answer_holds_for_its_address_and_a_while(si
             return reader.read(scope, at).identity
 
         assert who(ADDRESS, start) is None
-        await crawlers.signatures.settle()
+        await crawlers.signatures.under_way.settle()
         assert who(ADDRESS, start) == Identity("verified", "signature", "OpenAI", "GPTBot", "training")
         assert who("5.6.7.9", start) is None
-        await crawlers.signatures.settle()
+        await crawlers.signatures.under_way.settle()
         assert who("5.6.7.9", start) is None
         assert who(ADDRESS, start + LASTS) is None
         await crawlers.close()
@@ -213,7 +198,7 @@ def test_a_signer_that_nobody_named_is_never_asked(site: Site) -> None:
         message = signed(site)
         raw = Headers((name.encode(), value.encode()) for name, value in message.headers.items())
         assert signatures.look(ADDRESS, message.headers["signature-agent"], "GET", message.url, raw, now()) is None
-        await signatures.settle()
+        await signatures.under_way.settle()
 
     asyncio.run(story())
     assert site.asked == []

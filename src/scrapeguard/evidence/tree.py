@@ -1,4 +1,4 @@
-"""The Merkle tree of RFC 6962, section 2.1: hashes, roots, proofs and their verification. Pure.
+"""The Merkle tree of RFC 6962, section 2.1: hashes, roots and proofs; verify.py checks them. Pure.
 
     leaf hash   SHA-256(0x00 || leaf)
     node hash   SHA-256(0x01 || left || right)
@@ -125,51 +125,6 @@ def consistency_proof(old: int, new: int, nodes: Nodes) -> list[Hash]:
     if not whole:
         path.append(_range_hash(low, high, nodes))
     return path[::-1]
-
-
-def verify_inclusion(leaf: Hash, index: int, size: int, proof: Sequence[Hash], root: Hash) -> bool:
-    """Whether `proof` shows that `leaf` (a leaf hash) stands at `index` in the tree of `size` leaves with `root`."""
-    if not 0 <= index < size:
-        return False
-    here, last, computed = index, size - 1, leaf
-    for sibling in proof:
-        if last == 0:
-            return False
-        if here & 1 or here == last:
-            computed = node_hash(sibling, computed)
-            while not here & 1 and here:
-                here, last = here >> 1, last >> 1
-        else:
-            computed = node_hash(computed, sibling)
-        here, last = here >> 1, last >> 1
-    return last == 0 and computed == root
-
-
-def verify_consistency(old: int, new: int, old_root: Hash, new_root: Hash, proof: Sequence[Hash]) -> bool:
-    """Whether `proof` shows that the tree of `old` leaves is the beginning of the tree of `new` leaves."""
-    if not 0 < old <= new:
-        return False
-    if old == new:
-        return not proof and old_root == new_root
-    if old & (old - 1) == 0:
-        proof = [old_root, *proof]
-    if not proof:
-        return False
-    here, last = old - 1, new - 1
-    while here & 1:
-        here, last = here >> 1, last >> 1
-    first = second = proof[0]
-    for sibling in proof[1:]:
-        if last == 0:
-            return False
-        if here & 1 or here == last:
-            first, second = node_hash(sibling, first), node_hash(sibling, second)
-            while not here & 1 and here:
-                here, last = here >> 1, last >> 1
-        else:
-            second = node_hash(second, sibling)
-        here, last = here >> 1, last >> 1
-    return last == 0 and first == old_root and second == new_root
 
 
 def _split(count: int) -> int:

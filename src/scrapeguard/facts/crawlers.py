@@ -127,9 +127,9 @@ class Crawlers:
     async def close(self) -> None:
         """End what is under way."""
         if self.signatures is not None:
-            await self.signatures.close()
+            await self.signatures.under_way.close()
         if self.resolver is not None:
-            await self.resolver.close()
+            await self.resolver.under_way.close()
 
 
 def _load(folder: Path) -> dict[str, RangeList]:

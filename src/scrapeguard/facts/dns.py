@@ -6,9 +6,8 @@ address (PTR) has to be one that the operator named, and that name has to lead b
 address can give it any name, but only the operator can make the name lead back.
 """
 
-import asyncio
 import re
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from ipaddress import ip_address
@@ -22,6 +21,7 @@ import dns.reversename
 
 from scrapeguard.errors import ConfigError
 from scrapeguard.facts.address import parse_node
+from scrapeguard.facts.under_way import UnderWay
 
 State = Literal["verified", "refuted", "unknown"]
 SECONDS: dict[State, int] = {"verified": 86_400, "refuted": 3600, "unknown": 300}  # how long a result is kept
@@ -46,8 +46,7 @@ class Resolver:
             self._dns.nameservers = [_server(text) for text in servers]
         self._lifetime = lifetime
         self._known: OrderedDict[tuple[str, str], tuple[State, int]] = OrderedDict()
-        self._under_way: dict[tuple[str, str], asyncio.Task[None]] = {}
-        self._asking: Counter[str] = Counter()
+        self.under_way = UnderWay()
 
     def look(self, token: str, address: str, patterns: Sequence[str], now: int) -> State:
         """What is known at `now` (microseconds); asks in the background what is not. Needs a running event loop."""
@@ -55,12 +54,9 @@ class Resolver:
         known = self._known.get(key)
         if known is not None and known[1] > now:
             return known[0]
-        crowded = len(self._under_way) >= ALTOGETHER or self._asking[token] >= AT_ONCE
-        if key not in self._under_way and not crowded:
-            self._asking[token] += 1
-            task = asyncio.get_running_loop().create_task(self._learn(key, patterns, now))
-            self._under_way[key] = task
-            task.add_done_callback(lambda _: self._done(key))
+        asking = [robot for robot, _ in self.under_way]
+        if key not in self.under_way and len(asking) < ALTOGETHER and asking.count(token) < AT_ONCE:
+            self.under_way.begin(key, self._learn(key, patterns, now))
         return "unknown"
 
     async def check(self, address: str, patterns: Sequence[str]) -> State:
@@ -75,30 +71,12 @@ class Resolver:
         states = [await self._leads_back(name, address) for name in names if matches(name, patterns)]
         return "verified" if "verified" in states else "unknown" if "unknown" in states else "refuted"
 
-    async def close(self) -> None:
-        """End what is under way."""
-        tasks = list(self._under_way.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.sleep(0)
-
-    async def settle(self) -> None:
-        """Wait until nothing is under way."""
-        await asyncio.gather(*self._under_way.values())
-        await asyncio.sleep(0)  # what is done is put away in the next turn of the loop
-
     async def _learn(self, key: tuple[str, str], patterns: Sequence[str], now: int) -> None:
         state = await self.check(key[1], patterns)
         self._known[key] = (state, now + SECONDS[state] * 1_000_000)
         self._known.move_to_end(key)
         if len(self._known) > MOST:
             self._known.popitem(last=False)
-
-    def _done(self, key: tuple[str, str]) -> None:
-        """Also for a task that was cancelled before it began."""
-        self._asking[key[0]] -= 1
-        del self._under_way[key]
 
     async def _leads_back(self, name: str, address: str) -> State:
         wanted = ip_address(address)

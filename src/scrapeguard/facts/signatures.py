@@ -25,6 +25,7 @@ from http_message_signatures import HTTPMessageSignaturesException, HTTPMessageV
 from http_message_signatures.algorithms import ED25519
 
 from scrapeguard.errors import InputError
+from scrapeguard.facts.under_way import UnderWay
 from scrapeguard.model import Headers
 
 WELL_KNOWN = "/.well-known/http-message-signatures-directory"
@@ -74,7 +75,7 @@ class Signatures:
         self._directories = {url: Directory() for url in signers}
         self._known: OrderedDict[Key, int] = OrderedDict()  # until when it is verified
         self._used: OrderedDict[bytes, str] = OrderedDict()  # digest of a signature -> the address it came from
-        self._under_way: dict[Key, asyncio.Task[None]] = {}
+        self.under_way = UnderWay()
 
     def look(self, address: str, agent: str, method: str, url: str, headers: Headers, now: int) -> str | None:
         """The token of the robot that `address` is known to speak for at `now`; what is not known is checked later."""
@@ -86,10 +87,8 @@ class Signatures:
         key = (signer, address)
         if self._known.get(key, 0) > now:
             return self._signers[signer]
-        if key not in self._under_way and len(self._under_way) < AT_ONCE:
-            task = asyncio.get_running_loop().create_task(self._learn(key, Message.of(method, url, headers), now))
-            self._under_way[key] = task
-            task.add_done_callback(lambda _: self._under_way.pop(key))
+        if key not in self.under_way and len(self.under_way) < AT_ONCE:
+            self.under_way.begin(key, self._learn(key, Message.of(method, url, headers), now))
         return None
 
     async def check(self, signer: str, address: str, message: Message, now: int) -> bool:
@@ -108,19 +107,6 @@ class Signatures:
             return False
         await self._fetch(signer, directory, now)  # the key may be new
         return verified(signer, message, directory.keys)
-
-    async def close(self) -> None:
-        """End what is under way."""
-        tasks = list(self._under_way.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.sleep(0)
-
-    async def settle(self) -> None:
-        """Wait until nothing is under way."""
-        await asyncio.gather(*self._under_way.values())
-        await asyncio.sleep(0)
 
     async def _learn(self, key: Key, message: Message, now: int) -> None:
         if await self.check(*key, message, now):
