@@ -109,7 +109,8 @@ class Publication:
             fault = _run(self._check)
             if fault:
                 self._restore(before)
-                raise InputError(f"{self.path} is as it was before: {shlex.join(self._check)} said {fault!r}.")
+                said = f"{self.path} is as it was before: {shlex.join(self._check)} said {fault!r}."
+                raise InputError(said, "Mend what it names: it may be elsewhere in the configuration that it reads.")
         except OSError as error:
             said = f"{self.path} cannot be written ({error.strerror})."
             raise InputError(said, "Name a file in a folder that can be written.") from error
