@@ -12,7 +12,7 @@ hour. Of a large log a sample is looked at: those whose pseudonym, a random numb
   same it is taken as it was seen, if that is more than the limit among all.
 - Looks within a network: if any stranger in that network looks the same, it may be an office or a school: no link.
 
-Each refusal is a trial in which a stranger may come in time, each odd subject one in which a stranger may look alike.
+Each measure is a trial in which a stranger may come in time, each odd subject one in which a stranger may look alike.
 So the chance of one link is put in proportion (Benjamini and Hochberg, 1995): of n trials, i links were as unlikely or
 more so; by chance alone there would be n * p of them; the share of wrong ones among them is at most n * p / i. A
 session, a key or a pass is made to be unlike any other: there the chance of the single link is the error.
