@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scrapeguard import config as configuration
+from scrapeguard.cli.progress import progress
 from scrapeguard.errors import InputError
 from scrapeguard.evidence import incidents as view
 from scrapeguard.evidence import verify as verifying
@@ -186,7 +187,8 @@ def verify(
         raise InputError(
             f"What you brought along cannot be used: {error}.", "A vkey looks like name+1a2b3c4d+AbCd…, a root is PEM."
         ) from error
-    result = verifying.verify(bundle, brought)
+    with progress("verifying", quiet=as_json) as told_of:
+        result = verifying.verify(bundle, brought, told_of)
     if as_json:
         click.echo(json.dumps(result.told()))
     elif result.code == verifying.UNUSABLE:
@@ -241,10 +243,7 @@ def _facts(each: Incident) -> list[tuple[str, str]]:
     for step in each.evasion.steps()[:40]:
         sure = "" if step.ppm is None else f" [inferred; wrong at most in {percent(step.ppm)}]"
         facts.append((moment(step.time), f"{name_of(step.subject)}  {phrase(step, each, SAID)}{sure}"))
-    if each.placed:
-        facts.append(
-            ("came back", f"{number(each.returned)} requests after the first measure, {size(after.bytes)} taken")
-        )
-    else:
-        facts.append(("measures", f"none; what was observed would have been: {each.intended.label}"))
+    told = f"{number(each.returned)} requests after the first measure, {size(after.bytes)} taken"
+    none = f"none; what was observed would have been: {each.intended.label}"
+    facts.append(("came back", told) if each.placed else ("measures", none))
     return facts

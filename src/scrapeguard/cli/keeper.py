@@ -7,10 +7,9 @@ import threading
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from scrapeguard import config as configuration
+from scrapeguard.cli.progress import progress
 from scrapeguard.errors import EvidenceError, InputError
 from scrapeguard.evidence import fsck as checking
 from scrapeguard.evidence import keys as keyring
@@ -85,10 +84,8 @@ def fsck(directory: Path | None, config: Path | None, tsa_root: tuple[Path, ...]
     if not any((looked / folder).is_dir() for folder in ("records", "log")):
         raise InputError(f"{looked} holds no evidence.", "Name the directory that [evidence] in the config names.")
     stamps = roots(tsa_root) if tsa_root else roots([place.base / path for path in place.keeper.authority_roots])
-    columns = TextColumn("checking"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("")
-        found = checking.check(looked, stamps, lambda done, whole: bar.update(task, completed=done, total=whole))
+    with progress("checking", quiet=as_json) as told_of:
+        found = checking.check(looked, stamps, told_of)
     if as_json:
         told = {name: getattr(found, name) for name in NUMBERS}
         click.echo(json.dumps({"directory": str(looked), "sound": not found.faults, **told}))

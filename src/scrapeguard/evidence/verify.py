@@ -18,9 +18,12 @@ from the code that makes them, so that one mistake does not hide in both.
 import argparse
 import base64
 import binascii
+import csv
 import hashlib
+import io
 import json
 import re
+import sqlite3
 import struct
 import sys
 import uuid
@@ -28,10 +31,11 @@ import zipfile
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -44,6 +48,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 ANCHORED, INVALID, UNUSABLE, UNANCHORED, INCOMPLETE = 0, 1, 2, 3, 4
 SECOND = 1_000_000  # microseconds
+HOUR = 3_600 * SECOND
 SKEW = 300 * SECOND  # by which two honest clocks may differ
 MAX_DELAY = 10_800  # seconds from an event to the first time stamp over it, unless told otherwise
 
@@ -51,10 +56,12 @@ MOST_FILES, MOST_BYTES = 20_000, 2_000_000_000
 MOST_SMALL = 16 << 20  # bytes of a file that is read as a whole
 LONGEST_LINE = 65_537
 NAME = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{0,150}(/[A-Za-z0-9][A-Za-z0-9._-]{0,150}){0,5}")
+HEX = re.compile(rb"[0-9A-Fa-f]{64}")
 TAGS = {
     "README.txt", "bag-info.txt", "bagit-profile.json", "bagit.txt", "manifest-sha256.txt", "verify.py", "verify.sh",
 }  # fmt: skip
-INCIDENT, ABOUT = "data/analysis/incident.json", "data/bundle.json"
+INCIDENT, ABOUT, LOSS = "data/analysis/incident.json", "data/bundle.json", "data/analysis/loss.json"
+REQUESTS, VALIDITY = "data/analysis/requests.csv", "data/notices/validity.csv"
 EXHIBITS, WARC = "data/exhibits/", uuid.UUID("0a4f4f56-3f0b-5c0f-8a35-1f5d6a1c9b72")
 TAGMANIFEST, SEAL = "tagmanifest-sha256.txt", "seal/seal-sha256.txt"
 CHECKS = {
@@ -72,13 +79,17 @@ CHECKS = {
     "C12": "exhibits",
     "C13": "links",
 }
-
-
 PUBLIC = {  # kinds of records of the log about itself, all of which are shown
     "start", "close", "gap", "recovery", "damage", "clock", "config.activated", "notice.published", "window.close",
     "anchor", "anchor.delayed", "anchor.resumed", "key.rotated", "selftest.result", "retention", "gap.start", "gap.end",
     "alarm.overblock", "link.rejected",
 }  # fmt: skip
+
+
+READING = (
+    "the reports, the drafts in data/certificates and other prose are a reading of the records: the seal dates them "
+    "and does not prove them. The load of others, prices, expenses and the catalogue's size are what the maker says"
+)
 
 
 class Unusable(Exception):
@@ -135,9 +146,12 @@ class Result:
         return {"verdict": self.verdict, "checks": checks, **{name: getattr(self, name) for name in names}}
 
 
-def verify(path: str, trust: Trust | None = None) -> Result:
+Progress = Callable[[int, int], None]  # leaves of a log looked at so far, and all
+
+
+def verify(path: str, trust: Trust | None = None, progress: Progress = lambda _, __: None) -> Result:
     """Check the bundle at `path` (a zip or a folder). Raises nothing for what is in it."""
-    result, check = Result(), Check(trust or Trust())
+    result, check = Result(), Check(trust or Trust(), progress)
     try:
         check.run(path, result)
     except Refused as refused:
@@ -148,6 +162,8 @@ def verify(path: str, trust: Trust | None = None) -> Result:
     except OSError as error:
         result.code = UNUSABLE
         result.problem = f"{error.filename or path} cannot be read: {error.strerror or error}."
+    except sqlite3.OperationalError as error:
+        result.code, result.problem = UNUSABLE, f"The temporary file for counting cannot be used: {error}."
     finally:
         if check.files is not None:
             check.files.close()
@@ -160,8 +176,8 @@ def verify(path: str, trust: Trust | None = None) -> Result:
 class Check:
     """One examination. `at` is the check under way."""
 
-    def __init__(self, trust: Trust) -> None:
-        self.trust = trust
+    def __init__(self, trust: Trust, progress: Progress) -> None:
+        self.trust, self.progress = trust, progress
         self.at = "C1"
         self.files: Files | None = None
         self.keys: list[Key] = []  # of the log, trusted as far as the one from outside is
@@ -185,16 +201,15 @@ class Check:
         audit = Audit(files)
         audit.ranges = {log.shard: (log.start, log.size) for log in self.logs}
         for log in self.logs:
-            walk(log, audit)
+            for at in walk(log, audit):
+                self.progress(at, log.size - log.start)
         audit.finish()
         looked = audit.looked(self.logs)
-        looked["C8"] = self._times(result)
+        looked["C8"] = self._times(result, audit.put_back)
         for self.at in ("C5", "C6", "C7", "C8", "C9", "C10"):
             result.steps.append((self.at, looked[self.at]))
-        self.at = "C11"
-        result.steps.append(("C11", audit.figures()))
-        self.at = "C12"
-        result.steps.append(("C12", audit.exhibits.check(files)))
+        for self.at, look in {"C11": audit.figures, "C12": audit.exhibits.check}.items():
+            result.steps.append((self.at, look(files)))
         self.at = "C13"
         result.steps.append(("C13", audit.links.check(audit.sums.actors, bool(audit.number["dark"]))))
         result.missing += audit.missing
@@ -216,8 +231,11 @@ class Check:
         result.notes += late.notes
         return f"{count} time stamps over checkpoints and the seal, {late.good} of an authority that you named"
 
-    def _times(self, result: Result) -> str:
-        """What is proved about when; records that say a time which the time stamps contradict are refused."""
+    def _times(self, result: Result, put_back: list[tuple[str, int, int]]) -> str:
+        """What is proved about when; records that say a time which the time stamps contradict are refused.
+
+        Unless the log itself says later that its clock was put back by as much: then it was ahead, and that is told.
+        """
         self.at = "C8"
         limit, worst = self.trust.max_delay * SECOND, 0
         for log in self.logs:
@@ -225,10 +243,12 @@ class Check:
                 if span.until is None:
                     continue
                 if span.last > span.until + SKEW:
-                    raise Refused(
-                        f"a record says {moment(span.last)}, but was stamped before that, on {moment(span.until)}",
-                        log.folder + "records.jsonl",
-                    )
+                    told = f"a record says {moment(span.last)}, but was stamped before that, on {moment(span.until)}"
+                    back = sum(step for shard, leaf, step in put_back if (shard, leaf) > (log.shard, span.low))
+                    if span.last > span.until + SKEW + back:
+                        raise Refused(told, log.folder + "records.jsonl")
+                    why = f"the clock was ahead, and put back by {back / SECOND:.1f} s in all later"
+                    result.missing.append(f"C8: {log.folder}: {told}: {why}. When it was lies between the bounds alone")
                 worst = max(worst, span.until - span.first)
                 if span.until - span.first > limit:
                     result.missing.append(
@@ -241,6 +261,7 @@ class Check:
         return f"{len(result.bounds)} spans between time stamps; at most {worst // SECOND} s from event to stamp"
 
     def _conclude(self, result: Result) -> None:
+        result.notes.append(READING)
         if not self.trust.keys:
             result.notes.append("no --key from outside: anybody could have signed this")
         if not self.trust.roots:
@@ -601,8 +622,8 @@ OTHERS = (
 )
 
 
-def walk(log: Log, audit: "Audit") -> None:
-    """Grow the tree leaf by leaf past every checkpoint, with each disclosed record at its place."""
+def walk(log: Log, audit: "Audit") -> Iterator[int]:
+    """Grow the tree leaf by leaf past every checkpoint, with each disclosed record at its place; tell how far it is."""
     files, folder, tree = log.files, log.folder, log.tree
     proved(log, audit, outside=True)
     check_root(log, tree)
@@ -617,6 +638,8 @@ def walk(log: Log, audit: "Audit") -> None:
             index, writer, line, number = next(records)
         tree.add(leaf)
         check_root(log, tree)
+        if not at % 1024:
+            yield at
     if index >= 0:
         raise Refused(f"leaf {index} is not among the hashes", folder + "records.index", number, "C6")
     if tree.size != log.size:
@@ -743,6 +766,7 @@ class Audit:
         self.writers: dict[str, Writer] = {}
         self.counts: dict[tuple[str, str], Counter[str]] = {}  # (subject, hour) -> writer -> n
         self.waiting: dict[tuple[str, str], Runs] = {}  # the same, those that no close covered yet
+        self.put_back: list[tuple[str, int, int]] = []  # log and leaf where a clock was, and by how many microseconds
         self.events: dict[str, list[tuple[int, str]]] = {}  # log -> leaf and kind of what no close covered yet
         self.covered: dict[str, int] = {}  # log -> up to which leaf closes say how many there are
         self.late: dict[str, int] = {}  # authority -> since when it does not answer
@@ -755,6 +779,7 @@ class Audit:
             self.claimed = {str(subject) for subject in told["subjects"]}
         self.subjects: dict[str, str] = {}  # pseudonym -> client key
         self.named: set[str] = set()  # files that records name by digest
+        self.since: dict[tuple[str, str], int] = {}  # (notice, digest) -> when the records first have it in force
         self.sums = Figures(files)
         self.exhibits = Exhibits()
         self.links = Links(self.sums.told)
@@ -880,6 +905,8 @@ class Audit:
         self.writers[name].started |= kind == "start"
         if kind in PUBLIC:
             self.events.setdefault(log.shard, []).append((index, kind))
+        if kind == "clock" and what["step_us"] < 0:
+            self.put_back.append((log.shard, index, -what["step_us"]))
         if kind == "link.rejected":
             self.links.rejected.add(str(what["link"]))
         if kind == "window.close":
@@ -929,7 +956,9 @@ class Audit:
             notices = json.dumps(active["notices"], sort_keys=True, separators=(",", ":")).encode()
             force = active["config"][:16], hashlib.sha256(notices).hexdigest()[:16]
             self.named.add(f"data/configs/{active['config']}.json")
-            self.named.update(f"data/notices/{digest}" for digest in active["notices"].values())
+            for notice in active["notices"].items():
+                self.named.add(f"data/notices/{notice[1]}")
+                self.since[notice] = min(fields["t"], self.since.get(notice, fields["t"]))
         self.writers.setdefault(name, Writer()).forces.add(force)
 
     def _first(self, log: Log, index: int, fields: dict[str, Any], file: str) -> None:
@@ -1054,21 +1083,77 @@ class Audit:
             "C10": f"{len(self.counts)} hours of {len(self.subjects)} pseudonyms against {len(self.closes)} counts",
         }
 
-    def figures(self) -> str:
+    def figures(self, files: "Files") -> str:
         """C11: notices and settings are what the records name; the incident's figures follow from the records."""
-        there = {name for name in self.files.names if re.match(r"data/(notices|configs)/[0-9a-f]{64}(\.json)?$", name)}
+        there = {name for name in files.names if re.match(r"data/(notices|configs)/[0-9a-f]{64}(\.json)?$", name)}
         for name in sorted(there):
-            if self.files.digest(name) != name.split("/")[2].removesuffix(".json"):
+            if files.digest(name) != name.split("/")[2].removesuffix(".json"):
                 raise Refused("its content is not what its name says", name)
         for name in sorted(there - self.named):
             raise Refused("no record names it", name)
         self.missing += [f"{name} is named by a record and was not kept" for name in sorted(self.named - there)]
+        rows = same(files, VALIDITY, self._validity())
+        looked = f"{len(there)} notices and settings, {rows - 1} times from which a notice was in force"
+        check_reports(files)
+        if self.number["dark"]:
+            return f"{looked}; no figures, as there are requests that cannot be opened"
         told, counted = self.sums.told, self.sums.counted()
         with shaped(INCIDENT):
             for name, value in counted.items():
-                if told[name] != value and not self.number["dark"]:
+                if told[name] != value:
                     raise Refused(f"{name} is {told[name]!r} here, but {value!r} by the records", INCIDENT)
-        return f"{len(there)} notices and settings, {len(counted)} figures of {self.sums.sums['requests']} requests"
+        with shaped(REQUESTS):
+            rows = same(files, REQUESTS, self.sums.rows)
+        check_loss(files, counted)
+        return f"{looked}, {len(counted)} figures of {counted['requests']} requests, {rows - 1} rows of requests.csv"
+
+    def _validity(self) -> Iterator[bytes]:
+        yield b"notice,sha256,first in force (UTC),kept\n"
+        for (notice, digest), since in sorted(self.since.items()):
+            kept = "yes" if f"data/notices/{digest}" in self.files.names else "no"
+            yield f"{notice},{digest},{moment(since)},{kept}\n".encode()
+
+
+def check_loss(files: "Files", counted: dict[str, Any]) -> None:
+    """C11: loss.json has the incident's own sums, and what it says besides follows from them and what it states."""
+    told = canonical(files.small(LOSS), LOSS)
+    with shaped(LOSS):
+        own = {name: counted[name] for name in ("bytes", "micros", "requests")}
+        objects, during, catalogue = counted["taken"]["objects"], told["loads"]["during"], told["catalogue"]
+        spent: dict[str, Decimal] = {}
+        for each in told["expenses_listed"]:
+            with suppress(InvalidOperation):
+                amount, name = Decimal(str(each.get("amount"))), str(each.get("currency", ""))
+                spent[name] = spent.get(name, Decimal()) + amount
+        price, _, currency = (told["licence_each"] or "").partition(" ")
+        due = {
+            "incident": own,
+            "objects": objects,
+            "shares_per_mille": {name: 1000 * n // during[name] if during[name] else 0 for name, n in own.items()},
+            "catalogue_taken_per_mille": 1000 * objects // catalogue["objects"] if catalogue else None,
+            "expenses": {name: str(sum_) for name, sum_ in spent.items()},
+            "licence": f"{Decimal(price) * objects} {currency}" if price else None,
+        }
+        for name, value in due.items():
+            if told[name] != value:
+                raise Refused(f"{name} is {told[name]!r} here, but has to be {value!r}", LOSS)
+        for name, n in own.items():
+            if during[name] < n:
+                raise Refused(f"the load during the incident has fewer {name} than the incident", LOSS)
+        if catalogue and catalogue["source"] == "settings":
+            settings = [files.small(name) for name in sorted(files.names) if name.startswith("data/configs/")]
+            if all(json.loads(one).get("evidence", {}).get("catalogue") != catalogue["objects"] for one in settings):
+                raise Refused("no settings that were in force say that the catalogue is so large", LOSS)
+
+
+def check_reports(files: "Files") -> None:
+    """C11: each report in HTML names the figures that it was made from; its words are not looked at."""
+    digests = (f"{name.rpartition('/')[2]} {files.digest(name)}" for name in (INCIDENT, LOSS))
+    line = f'<meta name="figures" content="{"; ".join(digests)}">'.encode()
+    for name in sorted(name for name in files.names if re.fullmatch(r"data/analysis/report\.\w+\.html", name)):
+        text = files.small(name)
+        if text.count(b'name="figures"') != 1 or line not in text:
+            raise Refused("it was not made from the figures that are here", name)
 
 
 def openings(log: Log) -> Iterator[tuple[int, bytes, int]]:
@@ -1086,26 +1171,48 @@ def tag(close: Close, subject: str) -> str:
     return hashlib.sha256(f"{close.salt}|{subject}".encode()).hexdigest()[:16]
 
 
-class Known:
-    """A set of 64-bit hashes that takes a seventh of the memory of one of Python's: an open-addressed table."""
+class Rows:
+    """requests.csv, counted again; in a temporary file, so that memory does not grow with it."""
 
-    def __init__(self) -> None:
-        self.slots, self.count = array("Q", bytes(512)), 0
+    def __init__(self, files: "Files") -> None:
+        self._rows = sqlite3.connect("", isolation_level=None)
+        files.closing(self._rows)
+        for command in ("PRAGMA cache_size = -4096", "PRAGMA journal_mode = OFF", TABLE, "BEGIN"):
+            self._rows.execute(command)
 
-    def add(self, value: int) -> None:
-        value = value & 0xFFFF_FFFF_FFFF_FFFF or 1  # 0 marks a free slot
-        mask = len(self.slots) - 1
-        at = value & mask
-        while there := self.slots[at]:
-            if there == value:
-                return
-            at = (at + 1) & mask
-        self.slots[at] = value
-        self.count += 1
-        if self.count * 4 > len(self.slots) * 3:
-            old, self.slots, self.count = self.slots, array("Q", bytes(16 * len(self.slots))), 0
-            for value in filter(None, old):
-                self.add(value)
+    def add(self, time: int, thing: str, *, taken: bool, refused: bool, size: int) -> None:
+        self._rows.execute(ADD, (time // HOUR, thing.encode("utf-8", "surrogatepass"), taken, refused, size))
+
+    def objects(self, where: str = "TRUE") -> int:
+        """How many there are."""
+        (count,) = self._rows.execute(f"SELECT COUNT(DISTINCT object) FROM requests WHERE {where}").fetchone()  # noqa: S608
+        return int(count)
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b"hour (UTC),object,requests,taken,refused,bytes\n"
+        for hour, raw, *counts in self._rows.execute("SELECT * FROM requests ORDER BY hour, object"):
+            thing, row = raw.decode("utf-8", "surrogatepass"), io.StringIO()
+            shown = f"'{thing}" if thing[:1] in "=+-@\t\r" else thing  # no formula in a spreadsheet
+            csv.writer(row, lineterminator="\n").writerow((moment(hour * HOUR)[:16], shown, *counts))
+            yield row.getvalue().encode("utf-8", "backslashreplace")
+
+
+TABLE = """CREATE TABLE requests (hour INTEGER, object BLOB, requests INTEGER, taken INTEGER, refused INTEGER,
+bytes INTEGER, PRIMARY KEY (hour, object)) WITHOUT ROWID"""
+ADD = """INSERT INTO requests VALUES (?, ?, 1, ?, ?, ?) ON CONFLICT DO UPDATE SET requests = requests + 1,
+taken = taken + excluded.taken, refused = refused + excluded.refused, bytes = bytes + excluded.bytes"""
+
+
+def same(files: "Files", name: str, rows: Iterable[bytes]) -> int:
+    """How many rows a file has; Refused when they are not just these, byte for byte."""
+    number = 0
+    with files.opened(name) as file, io.BufferedReader(file, 1 << 18) as text:
+        for number, row in enumerate(rows, 1):
+            if text.read(len(row)) != row:
+                raise Refused(f"by the records the row is {row.decode().rstrip()!a}", name, number)
+        if text.read(1):
+            raise Refused("it has more rows than follow from the records", name, number + 1)
+    return number
 
 
 class Figures:
@@ -1117,8 +1224,7 @@ class Figures:
             self.since, self.until = int(self.told["first"]), int(self.told["last"])
         self.sums: Counter[str] = Counter()
         self.statuses: Counter[str] = Counter()
-        self.asked = Known()  # hashes of objects
-        self.taken = Known()
+        self.rows = Rows(files)
         self.actors: set[str] = set()
         self.times: list[int] = []  # first and last
         self.opening: tuple[int, str, int, str, str] | None = None  # the first odd one: time, writer, seq, digest, who
@@ -1129,26 +1235,28 @@ class Figures:
         self.actors.add(actor)
         if not self.since <= time <= self.until:
             return  # of the same hours, but before or after
-        verdict, thing = what["verdict"], hash(opened["request"]["object"])
+        verdict, status = what["verdict"], what["status"]
         allowed = verdict["rung"] == "allow"
         odd = not allowed or verdict["intended"] != "allow"
+        taken = allowed and 200 <= status < 300 and what["resource"] in ("page", "data", "feed")
+        micros = 0 if verdict["rung"] == "tarpit" else what["micros"]  # a connection that is only held is no work
         self.times = [min([time, *self.times]), max([time, *self.times])]
-        self.sums.update(requests=1, bytes=what["bytes"], micros=what["micros"], odd=odd, refused=not allowed)
-        self.statuses[str(what["status"])] += 1
-        self.asked.add(thing)
+        self.sums.update(requests=1, bytes=what["bytes"], micros=micros, odd=odd, refused=not allowed)
+        self.statuses[str(status)] += 1
+        self.rows.add(time, opened["request"]["object"], taken=taken, refused=not allowed, size=what["bytes"])
         if odd and (self.opening is None or (time, writer, fields["seq"]) < self.opening[:3]):
             self.opening = (time, writer, fields["seq"], hashlib.sha256(line).hexdigest(), actor)
-        if allowed and 200 <= what["status"] < 300 and what["resource"] in ("page", "data", "feed"):
-            self.taken.add(thing)
+        if taken:
             self.sums.update(taken=1, taken_bytes=what["bytes"])
 
     def counted(self) -> dict[str, Any]:
         sums, opening = self.sums, self.opening or (0, "", 0, "", "")
-        taken = {"bytes": sums["taken_bytes"], "objects": self.taken.count, "requests": sums["taken"]}
+        objects = self.rows.objects("taken > 0")
+        taken = {"bytes": sums["taken_bytes"], "objects": objects, "requests": sums["taken"]}
         return {
             **{name: sums[name] for name in ("bytes", "micros", "odd", "refused", "requests")},
             "actor": opening[4],
-            "distinct": self.asked.count,
+            "distinct": self.rows.objects(),
             "first": min(self.times, default=0),
             "id": opening[3][:12],
             "last": max(self.times, default=0),
@@ -1264,9 +1372,7 @@ class Links:
                 raise Refused(f"no link joins {lone} to the others", INCIDENT)
             for digest in sorted(self.steps - self.found.keys()):
                 raise Refused(f"a step of the story rests on the record {digest[:16]}, which is not here", INCIDENT)
-        return (
-            f"{count} links between {len(subjects)} subjects and {len(self.steps)} steps, each by records that are here"
-        )
+        return f"{count} links between {len(subjects)} subjects, {len(self.steps)} steps, each by records that are here"
 
     def _ends(self, link: dict[str, Any]) -> tuple[str, str]:
         """The subjects that a link joins; Refused when its records do not bear it out."""
@@ -1469,7 +1575,7 @@ def may_issue(certificate: x509.Certificate) -> bool:
 
 BROKEN = (zipfile.BadZipFile, ValueError, NotImplementedError, OverflowError, EOFError, RuntimeError, struct.error)
 SURPRISES = (
-    KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, StopIteration, RecursionError,
+    KeyError, IndexError, TypeError, ValueError, AttributeError, ArithmeticError, StopIteration, RecursionError,
     UnsupportedAlgorithm, x509.ExtensionNotFound, x509.DuplicateExtension, x509.InvalidVersion,
     x509.UnsupportedGeneralNameType,
 )  # fmt: skip
@@ -1528,6 +1634,10 @@ class Files:
                 raise Refused("the name comes twice, or no file of a bundle has it", ascii(name)[1:-1])
         check_layout(file, infos)
         self.sizes = {info.filename: info.file_size for info in infos}
+
+    def closing(self, file: Any) -> None:
+        """Close this too in the end."""
+        self._open_files.add(file)
 
     def close(self) -> None:
         """Close the container and what is still being read of it."""
@@ -1616,13 +1726,9 @@ def canonical(data: bytes, file: str, line: int = 0, check: str = "") -> dict[st
 
 
 def hexed(text: bytes, file: str, line: int) -> bytes:
-    try:
-        value = bytes.fromhex(text.decode("ascii"))
-    except ValueError:
-        value = b""
-    if len(value) != 32 or len(text) != 64:
+    if not HEX.fullmatch(text):
         raise Refused("it is no SHA-256 in hex", file, line, "C5")
-    return value
+    return bytes.fromhex(text.decode())
 
 
 @contextmanager
@@ -1661,15 +1767,13 @@ def told(result: Result) -> Iterator[str]:
     yield result.verdict
 
 
-def text_or_file(text: str) -> str:
-    return Path(text).read_text("ascii") if "+" not in text and Path(text).is_file() else text
-
-
 def trust(keys: Sequence[str], roots: Sequence[str], witnesses: Sequence[str], max_delay: int = MAX_DELAY) -> Trust:
     """From what stands on the command line. Raises ValueError and OSError."""
-    load: Callable[[str], Key] = lambda text: load_key(text_or_file(text))  # noqa: E731
+    text: Callable[[str], str] = lambda of: Path(of).read_text("ascii") if "+" not in of and Path(of).is_file() else of  # noqa: E731
     found = [one for path in roots for one in x509.load_pem_x509_certificates(Path(path).read_bytes())]
-    return Trust(tuple(map(load, keys)), tuple(found), tuple(map(load, witnesses)), max_delay)
+    return Trust(
+        tuple(map(load_key, map(text, keys))), tuple(found), tuple(map(load_key, map(text, witnesses))), max_delay
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -15,7 +15,7 @@ HOUR = 3_600_000_000  # microseconds
 COLUMNS = ("hour (UTC)", "object", "requests", "taken", "refused", "bytes")
 QUERIES = """\
 Where the figures come from. Each follows from data/log/*/records.jsonl and disclosures.txt; verify.py counts the
-figures of incident.json again.
+figures of incident.json and every row of requests.csv again, and what of loss.json follows from them.
 
 Requests of the incident: records with "k":"request" of the actor's "subjects" (disclosure "client", "key") whose "t"
 lies between "first" and "last" of incident.json, both included.

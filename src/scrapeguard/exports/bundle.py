@@ -10,7 +10,7 @@ It is a BagIt bag in a zip. Exporting is itself recorded, and the log is committ
 import json
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ from scrapeguard.exports.story import Story
 from scrapeguard.exports.words import moment
 
 FORMAT = "scrapeguard-bundle/2"
+ATTEMPTS = 3  # an answer that was under way may be recorded between the commitment and the count
 SHELL = Path(__file__).with_name("verify.sh")
 
 
@@ -85,11 +86,16 @@ def export(
     keeping = (keeping or Keeping()).named(directory)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        prepare(directory, keeping, {"incident": found.id, "out": out.name})
         with tempfile.TemporaryDirectory(prefix=".bundle-", dir=out.parent) as name:
-            folder = Path(name) / "bundle"
-            signer = keeping.signer(directory)
-            _Filling(directory, found, folder, idle, signer, extras or Extras()).fill()
+            for attempt in range(ATTEMPTS):
+                prepare(directory, keeping, {"incident": found.id, "out": out.name})
+                folder, signer = Path(name) / f"bundle-{attempt}", keeping.signer(directory)
+                filling = _Filling(directory, found, folder, idle, signer, extras or Extras())
+                filling.fill()
+                if filling.agrees:
+                    break
+            else:
+                raise EvidenceError("The incident is not all in the tree yet.", "Export again in a minute.")
             stamps = keeping.stamps((folder / bag.TAGMANIFEST).read_bytes())
             bag.seal(folder, signer, stamps)
             _refuse_too_large(folder)
@@ -114,6 +120,7 @@ class _Filling:
     extras: Extras
     incident: Incident = field(init=False)
     subjects: dict[str, set[str]] = field(default_factory=dict)  # pseudonym -> hours
+    agrees: bool = False  # the tree holds just the requests that were counted
 
     def fill(self) -> None:
         data, story = self.folder / "data", Story(self.found.last)
@@ -130,6 +137,8 @@ class _Filling:
         references = References(self.incident)
         excerpt = Excerpt(self.directory, whose(self.subjects), self.folder, references)
         excerpt.write()
+        counted = references["requests"].count == self.incident.requests
+        self.agrees = counted or excerpt.unopened > 0  # what cannot be opened is not counted again
         self._about(excerpt)
         settings = self._copy(excerpt.named)
         loss.catalogue = self.extras.catalogue or configured(settings)
@@ -148,8 +157,13 @@ class _Filling:
         """The figures for machines, how they were counted, and the reports."""
         folder = self.folder / "data/analysis"
         times = {"idle_minutes": self.idle, "look_back_minutes": LOOK_BACK // MINUTE}
-        write(folder / "incident.json", canonical({**self.incident.told(), **times}).encode())
-        write(folder / "loss.json", canonical(sources.loss.told()).encode())
+        figures = {
+            "incident.json": canonical({**self.incident.told(), **times}).encode(),
+            "loss.json": canonical(sources.loss.told()).encode(),
+        }
+        for name, content in figures.items():
+            write(folder / name, content)
+        sources = replace(sources, figures="; ".join(f"{name} {digest(each)}" for name, each in figures.items()))
         write(folder / "references.json", canonical(sources.references.told()).encode())
         write(folder / "queries.txt", (analysis.QUERIES + MEANINGS).encode())
         for language in LANGUAGES:

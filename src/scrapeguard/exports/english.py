@@ -113,6 +113,7 @@ SAID = {
     "checking": "README.txt in the bundle says how, with common tools and without us. The log is signed by the key "
     "{key}. That proves something only to somebody who got this key by another road than the bundle. This page is for "
     "reading; the records in data/log/ are the evidence.",
+    "made_from": "This page was made from these files in data/analysis/, by SHA-256: {figures}.",
     "based": "rests on {count} records, leaves {leaves}",
     "based_one": "rests on one record, leaf {leaves}",
     "leaf": "Where it says “leaf 2026-11/17”, the line that begins with 17 in data/log/2026-11/records.index has the same "

@@ -41,10 +41,9 @@ OPEN_FILES = 32  # writers' files that are read at the same time
 
 @dataclass(slots=True)
 class Named:
-    """What the disclosed records say was in force: SHA-256 of settings, and of notices with their names and times."""
+    """What the disclosed records say was in force: SHA-256 of settings, and names, SHA-256 and times of notices."""
 
     configs: dict[str, None] = field(default_factory=dict)  # in the order in which they came into force
-    notices: dict[str, str] = field(default_factory=dict)
     since: dict[tuple[str, str], int] = field(default_factory=dict)  # (notice, digest) -> when, us since 1970
 
     def read(self, raw: bytes) -> None:
@@ -54,13 +53,12 @@ class Named:
         active = record["what"] if record["k"] == "config.activated" else record["what"].get("active")
         if active:
             self.configs[active["config"]] = None
-            self.notices |= {sha: name for name, sha in active["notices"].items()}
             for name, sha in active["notices"].items():
                 self.since[name, sha] = min(record["t"], self.since.get((name, sha), record["t"]))
 
     def in_order(self) -> list[tuple[str, str]]:
         """(name, SHA-256) of each notice, by name."""
-        return sorted((name, sha) for sha, name in self.notices.items())
+        return sorted(self.since)
 
 
 class Sealed:
@@ -148,10 +146,7 @@ class Excerpt:
                     (out / f"checkpoint-{path.name}").write_bytes(path.read_bytes())
         last = out / f"checkpoint-{month.stop}"
         if not last.exists():
-            note = (month.folder / "checkpoint").read_bytes()
-            if not notes.parse(note)[0].size == month.stop == month.size:
-                raise EvidenceError(f"{month.folder} grew while it was read.", "Export again.")
-            last.write_bytes(note)
+            last.write_bytes(month.note)
         self.origins[month.name] = notes.parse(last.read_bytes())[0].text()
 
     def _tree(self, tiles: Tiles, out: Path, start: int, stop: int) -> None:

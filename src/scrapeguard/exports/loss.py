@@ -147,6 +147,7 @@ class Loss:
             "expenses_listed": [json.loads(json.dumps(each)) for each in self.expenses],
             "incident": {"bytes": incident.bytes, "micros": incident.micros, "requests": incident.requests},
             "licence": None if self.licence is None else f"{self.licence} {self.currency}",
+            "licence_each": None if self.price is None else f"{self.price} {self.currency}",
             "loads": {period: load.told() for period, load in self.loads.items()},
             "objects": len(incident.taken.objects),
             "shares_per_mille": {what: self.share(what) for what in ("requests", "bytes", "micros")},

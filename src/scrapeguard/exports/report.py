@@ -33,6 +33,7 @@ def report(sources: Sources, language: str) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         '<meta name="referrer" content="no-referrer">'
+        f'<meta name="figures" content="{sources.figures}">'
         f"<title>{says('title', id=id_, actor=actor)}</title><style>{STYLE}</style></head><body><main>"
         + "\n".join(part(sources, says) for part in parts)
         + "</main></body></html>\n"
@@ -177,7 +178,8 @@ def _items(texts: tuple[str, ...]) -> Iterator[str]:
 
 
 def _checking(sources: Sources, says: Says) -> str:
-    return f"<h2>{says('9')}</h2><p>{says('checking', key=sources.key)}</p><p>{says('leaf')}</p>"
+    made = f"<p>{says('made_from', figures=sources.figures)}</p>"
+    return f"<h2>{says('9')}</h2><p>{says('checking', key=sources.key)}</p><p>{says('leaf')}</p>{made}"
 
 
 def _axis(story: Story) -> str:

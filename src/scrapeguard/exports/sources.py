@@ -31,6 +31,7 @@ class Sources:
     stamped: bool  # by somebody else
     references: References
     exhibits: tuple[Exhibit, ...]
+    figures: str = ""  # names and SHA-256 of the files with the figures it was made from
 
     def actor_in(self, said: Mapping[str, str]) -> str:
         """Whom the report is about: the address that opened the incident, and how many others."""

@@ -52,6 +52,7 @@ class Month:
 
     name: str
     folder: Path
+    note: bytes  # its newest checkpoint when this began; the log may grow meanwhile
     size: int
     found: Path  # "<leaf> <writer>" of each record that may be disclosed, in order
     own: tuple[int, int] | None = None  # the first and the last request of the actor
@@ -99,8 +100,9 @@ class Survey:
         self.months: list[Month] = []
         self._heads: dict[bytes, str] = {}  # digest of a writer's last record -> writer
         for path in sorted((directory / FOLDER).glob("*/checkpoint")):
-            size = notes.parse(path.read_bytes())[0].size
-            self.months.append(Month(path.parent.name, path.parent, size, out / f"found-{path.parent.name}"))
+            note = path.read_bytes()
+            size, found = notes.parse(note)[0].size, out / f"found-{path.parent.name}"
+            self.months.append(Month(path.parent.name, path.parent, note, size, found))
             self._look(self.months[-1])
         for month in self.months:
             if month.own or month.closed >= 0:
