@@ -66,7 +66,7 @@ PLANTS = {  # what is appended to a file (or makes a new one), the rule it break
         "catches everything",
     ),
     "one blanket except more than allowed": (
-        "guard.py",
+        "lifespan.py",
         "try:\n    pass\nexcept Exception:\n    pass",
         "broad_excepts",
         "catches everything",

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from scrapeguard import config as configuration
 from scrapeguard import parts as building
@@ -18,6 +18,7 @@ from scrapeguard import selftest
 from scrapeguard.errors import ScrapeGuardError, StoreUnavailable
 from scrapeguard.evidence.duty import Duty
 from scrapeguard.fleeting import fleeting
+from scrapeguard.lifespan import lifespan
 from scrapeguard.meter import Meter
 from scrapeguard.model import Attempt, Doubt, Facts, Mode, Outcome, Resource, Rung, Store, Tally, Verdict
 from scrapeguard.parts import Parts
@@ -104,8 +105,11 @@ class ScrapeGuard:
             self._reload_on_hangup()
             self._duty = building.keep(self.parts)
             self._selftest = selftest.begin(self.parts, lambda: self.parts)
+        if scope["type"] == "lifespan":
+            await lifespan(self.app, self.close, scope, receive, send)
+            return
         if scope["type"] not in ("http", "websocket"):
-            await (self._lifespan if scope["type"] == "lifespan" else self.app)(scope, receive, send)
+            await self.app(scope, receive, send)
             return
 
         began = time.perf_counter_ns()
@@ -184,34 +188,6 @@ class ScrapeGuard:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the lifespan on; where the app has none (it raises at once, as Django's), answer the server.
-
-        We close before the server hears that the shutdown is complete: it waits for nothing after that.
-        """
-        asked = False
-
-        async def watching_receive() -> Message:
-            nonlocal asked
-            asked = True
-            return await receive()
-
-        async def closing_send(message: Message) -> None:
-            if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
-                await self.close()
-            await send(message)
-
-        try:
-            await self.app(scope, watching_receive, closing_send)
-        except Exception as error:
-            if asked:  # it has one, and it failed
-                raise
-            log.debug("the app has no lifespan: %r", error)
-            await receive()
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-            await closing_send({"type": "lifespan.shutdown.complete"})
 
     def _reload_on_hangup(self) -> None:
         """Reload on SIGHUP, where nobody else has claimed that signal."""

@@ -1,0 +1,39 @@
+"""The lifespan of an app, passed on, so that we end with it; where the app has none, the server is answered for it."""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = logging.getLogger("scrapeguard")
+
+
+async def lifespan(
+    app: ASGIApp, close: Callable[[], Awaitable[None]], scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Pass the lifespan on; an app that has none raises at once, as Django's does.
+
+    `close` is awaited before the server hears that the shutdown is complete: it waits for nothing after that.
+    """
+    asked = False
+
+    async def watching_receive() -> Message:
+        nonlocal asked
+        asked = True
+        return await receive()
+
+    async def closing_send(message: Message) -> None:
+        if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
+            await close()
+        await send(message)
+
+    try:
+        await app(scope, watching_receive, closing_send)
+    except Exception as error:
+        if asked:  # it has one, and it failed
+            raise
+        log.debug("the app has no lifespan: %r", error)
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await closing_send({"type": "lifespan.shutdown.complete"})
