@@ -19,6 +19,8 @@ terms_url = "https://shop.example/terms"
 [signals.pace]
 limit = 20
 flood = 20
+[signals.continued]
+mode = "off"  # all visitors here are one and the same program
 [policy]
 challenge = 0
 """

@@ -183,8 +183,11 @@ class Keeper:
         return bool(self._authorities or self._witnesses) and waited
 
     def anchor(self, now: int) -> int:
-        """Have the newest checkpoint stamped and cosigned by all that answer; answers how many did."""
-        path, size = self.sequencer.archive(), self.sequencer.checkpoint.size
+        """Have the newest checkpoint, if there is one, stamped and cosigned by all that answer; answers how many did."""
+        size = self.sequencer.checkpoint.size
+        if not size:
+            return 0
+        path = self.sequencer.archive()
         asked: dict[str, Callable[[], object]] = {a.name: partial(a.stamp, path) for a in self._authorities}
         for witness in self._witnesses:
             seen = self._seen.get(witness.key.name, 0)
