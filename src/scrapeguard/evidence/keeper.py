@@ -183,7 +183,7 @@ class Keeper:
         return bool(self._authorities or self._witnesses) and waited
 
     def anchor(self, now: int) -> int:
-        """Have the newest checkpoint, if there is one, stamped and cosigned by all that answer; answers how many did."""
+        """Have the newest checkpoint, if any, stamped and cosigned by all that answer; answers how many did."""
         size = self.sequencer.checkpoint.size
         if not size:
             return 0
