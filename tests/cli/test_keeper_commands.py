@@ -1,6 +1,11 @@
 """keeper, fsck and keys, as an operator calls them."""
 
 import json
+import os
+import pty
+import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,6 +16,9 @@ from scrapeguard.config import load
 from scrapeguard.evidence.checkpoint import Verifier, verify
 from scrapeguard.evidence.keeper import elect
 from scrapeguard.evidence.log import EvidenceLog, EvidenceSettings
+
+PROGRAM = "from scrapeguard.cli import main; main()"
+TERMINAL = {**os.environ, "TERM": "xterm"}
 
 
 @pytest.fixture
@@ -83,3 +91,20 @@ def test_a_directory_can_be_named_without_a_configuration(config: Path) -> None:
     checked = json.loads(run("fsck", str(config.parent / "ev"), "--json").output)
     assert checked["sound"]
     assert checked["directory"].endswith("ev")
+
+
+def test_progress_is_shown_on_a_terminal_only(config: Path) -> None:
+    run("keeper", "--once", "--config", str(config))
+    for words in (("fsck", "--config", str(config)), ("verify", str(config))):
+        assert "━" not in run(*words).output  # what is piped has no bar
+    command = [sys.executable, "-c", PROGRAM, "fsck", "--config", str(config)]
+    for more, bar in (([], True), (["--json"], False)):
+        terminal, other = pty.openpty()
+        done = subprocess.run([*command, *more], stdout=subprocess.PIPE, stderr=other, env=TERMINAL, check=False)
+        os.close(other)
+        shown = b""
+        with suppress(OSError), os.fdopen(terminal, "rb", buffering=0) as file:
+            while block := file.read(4096):
+                shown += block
+        assert done.returncode == 0
+        assert (b"checking" in shown) == bar, shown
