@@ -18,7 +18,7 @@ from scrapeguard.evidence.openings import Openings
 from scrapeguard.evidence.reading import lines, parse
 from scrapeguard.evidence.sequencer import FOLDER, SEALED, Position
 from scrapeguard.evidence.tiles import HEIGHT, WIDTH, Tiles, tile_path
-from scrapeguard.evidence.tree import Frontier, leaf_hash
+from scrapeguard.evidence.tree import Frontier, leaf_hash, root_at
 
 
 class Chains:
@@ -145,10 +145,8 @@ def _prefix(folder: Path, archived: Checkpoint) -> bool:
     newest = verify((folder / "checkpoint").read_bytes(), [])[0]
     if archived.size > newest.size:
         return False
-    frontier = Frontier()
-    for leaf in Tiles(folder, newest.size, reader=True).leaf_hashes(0, archived.size):
-        frontier.append(leaf)
-    return frontier.root() == archived.root
+    nodes = Tiles(folder, newest.size, reader=True).node  # which were compared with the leaves before
+    return root_at(archived.size, nodes) == archived.root
 
 
 def _check_pending(path: Path, chains: Chains, found: Findings) -> None:
