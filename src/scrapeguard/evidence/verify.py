@@ -212,6 +212,7 @@ class Check:
             result.steps.append((self.at, look(files)))
         self.at = "C13"
         result.steps.append(("C13", audit.links.check(audit.sums.actors, bool(audit.number["dark"]))))
+        check_reports(files)  # at last, so that a changed figure is named itself
         result.missing += audit.missing
         self._conclude(result)
 
@@ -1094,7 +1095,6 @@ class Audit:
         self.missing += [f"{name} is named by a record and was not kept" for name in sorted(self.named - there)]
         rows = same(files, VALIDITY, self._validity())
         looked = f"{len(there)} notices and settings, {rows - 1} times from which a notice was in force"
-        check_reports(files)
         if self.number["dark"]:
             return f"{looked}; no figures, as there are requests that cannot be opened"
         told, counted = self.sums.told, self.sums.counted()
@@ -1153,7 +1153,7 @@ def check_reports(files: "Files") -> None:
     for name in sorted(name for name in files.names if re.fullmatch(r"data/analysis/report\.\w+\.html", name)):
         text = files.small(name)
         if text.count(b'name="figures"') != 1 or line not in text:
-            raise Refused("it was not made from the figures that are here", name)
+            raise Refused("it was not made from the figures that are here", name, 0, "C11")
 
 
 def openings(log: Log) -> Iterator[tuple[int, bytes, int]]:
