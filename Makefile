@@ -22,10 +22,10 @@ test: venv
 	$(BIN)/python -m pytest $(ARGS)
 
 chaos: venv
-	SCRAPEGUARD_CHAOS=200 $(BIN)/python -m pytest tests/chaos
+	SCRAPEGUARD_CHAOS=200 $(BIN)/python -m pytest --timeout 0 tests/chaos
 
 attacks: venv
-	$(BIN)/python -m pytest tests/attacks --mutations 2000
+	$(BIN)/python -m pytest --timeout 0 tests/attacks --mutations 2000
 
 lint: venv
 	$(BIN)/ruff check .
@@ -41,7 +41,7 @@ bench: venv
 # All that browsers do with a challenge, with screenshots; with axe-core's script in SCRAPEGUARD_AXE, accessibility too.
 browsers: venv
 	mkdir -p browsers-output
-	SCRAPEGUARD_BROWSERS=$(CURDIR)/browsers-output $(BIN)/python -m pytest tests/browsers
+	SCRAPEGUARD_BROWSERS=$(CURDIR)/browsers-output $(BIN)/python -m pytest --timeout 0 tests/browsers
 
 # Real scrapers and browsers: their libraries stay out of our environment. What is not installed is said in the table.
 detection: venv $(VENV)-detection/.ready
@@ -55,11 +55,11 @@ $(VENV)-detection/.ready: benchmarks/detection/tools/requirements.txt
 	touch $@
 
 soak: venv
-	SOAK_MEGABYTES=2048 $(BIN)/python -m pytest tests/doors/test_proxy_life.py -k any_size
+	SOAK_MEGABYTES=2048 $(BIN)/python -m pytest --timeout 0 tests/doors/test_proxy_life.py -k any_size
 
 # A hundred thousand requests through the sidecar, most of which go wrong: descriptors and memory stay flat.
 leaks: venv
-	SOAK_REQUESTS=100000 $(BIN)/python -m pytest -s tests/doors/test_proxy_leaks.py
+	SOAK_REQUESTS=100000 $(BIN)/python -m pytest --timeout 0 -s tests/doors/test_proxy_leaks.py
 
 clean:
 	rm -rf $(VENV) demo-output browsers-output
