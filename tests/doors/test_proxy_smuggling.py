@@ -123,7 +123,7 @@ def understood(site: Upstream) -> list[bytes]:
 
 def judged(served: Served) -> list[str]:
     """The paths of the requests that the guard has let through, as they are on record."""
-    return [record["who"]["path"] for record in served.records() if record["k"] == "request"]
+    return [record["who"]["path"] for record in served.records() if record["k"] == "request" and "who" in record]
 
 
 def clear(site: Upstream) -> None:

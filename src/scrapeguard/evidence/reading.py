@@ -55,6 +55,8 @@ def lines(path: Path, offset: int = 0, wanted: Callable[[bytes], bool] | None = 
                     yield _line(*before)
                 before = (number, offset, raw) if wanted is None or wanted(raw) else None
             offset += len(raw)
+            if not raw.endswith(b"\n") and len(raw) < LONGEST_SEALED:
+                break  # the end, as it is now: the rest of a line that is being written is no line of its own
     if before is not None:
         yield _line(*before)
 

@@ -151,7 +151,8 @@ class Pit:
 def before_end(release: Callable[[], None]) -> None:
     """Call `release` when this process is told to end, before whoever has been told so until now.
 
-    A server that ends waits for what is under way, and tells its app only then.
+    A server that ends waits for what is under way, and tells its app only then. Hypercorn's workers are not told by a
+    signal: with Python 3.12 and later it waits until whoever is held is let go, `tarpit.seconds` at most.
     """
     if threading.current_thread() is not threading.main_thread():
         return
