@@ -1,15 +1,17 @@
 """HTTP/1.1 as uvicorn speaks it, with bounds that it has not: how long a head and a part of a body may take, how large
 a head may be. Whoever sends a byte a second to many connections keeps none of them.
 
-A head that is too large gets 431, a target that is too long 414, one that does not come in time 408; a body that stops
-coming ends the connection. Nothing of such a request reaches the app.
+A head that is too large gets 431, a target that is too long 414, one that does not come in time 408, another version
+505; a body that stops coming, or trailers without end, end the connection. Nothing of such a request reaches the app.
+Nor do trailers: uvicorn adds them to the headers, where a visitor's would pass for what a proxy has set.
 """
 
 import asyncio
 from typing import Any
 
+from starlette.types import Message, Send
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from scrapeguard.sidecar import ServerSettings
@@ -41,7 +43,7 @@ class Bounded(HttpToolsProtocol):
         self._bounds = bounds
         self._part = NOTHING
         self._asked = False  # whether there was a request on this connection
-        self._size = 0  # bytes that have come since the last request was complete: the head has no more
+        self._size = 0  # bytes that have come since the last request was complete, or the last part of a body
         self._heard = 0.0  # when the last part of a body came
         self._timer: asyncio.TimerHandle | None = None
         self._answer = (400, "")
@@ -73,6 +75,9 @@ class Bounded(HttpToolsProtocol):
             elif self._timer is None or before == BODY:
                 self._arm(self._bounds.head_seconds)
         elif now == BODY:
+            if self._size > self._bounds.head_bytes:  # nothing but trailers, or what may be said beside a chunk
+                self._refuse(*self._too_large())
+                return
             self._heard = self.loop.time()
             if before != BODY:
                 self._arm(self._bounds.body_seconds)
@@ -91,8 +96,20 @@ class Bounded(HttpToolsProtocol):
         if many or (self._size > self._bounds.head_bytes and self._exact() > self._bounds.head_bytes):
             self._answer = self._too_large()
             raise Refused
-        self._part, self._asked = BODY, True
+        version = self.parser.get_http_version()
+        if version not in ("1.1", "1.0"):
+            self._answer = (505, "HTTP/1.1 is spoken here.")
+            raise Refused
+        self._part, self._asked, self._size = BODY, True, 0
         super().on_headers_complete()
+        self.headers = self.headers.copy()  # the app has the other one: what comes now are trailers
+        if version == "1.0" and self.cycle is not None:
+            self.cycle.waiting_for_100_continue = False  # RFC 9110 10.1.1
+            self.cycle.send = unframed(self.cycle)  # type: ignore[method-assign, assignment]
+
+    def on_body(self, body: bytes) -> None:
+        self._size = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._part = NOTHING
@@ -103,6 +120,12 @@ class Bounded(HttpToolsProtocol):
         """What uvicorn calls when parsing fails."""
         status, sentence = self._answer
         self._refuse(status, sentence or msg)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """The request is served as if it had not asked; what has come behind it is lost, so that none can follow."""
+        self.cycle.keep_alive = False
+        if self.cycle.response_complete:
+            self.transport.close()
 
     def shutdown(self) -> None:
         if not self._asked and self._part is not WASTE:
@@ -153,3 +176,19 @@ class Bounded(HttpToolsProtocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.loop.call_later(LINGER, self.transport.close)
+
+
+def unframed(cycle: RequestResponseCycle) -> Send:
+    """`cycle.send` for HTTP/1.0, which knows no chunks: a body of no known length ends with the connection."""
+    send, free = cycle.send, False
+
+    async def plain_send(message: Message) -> None:
+        nonlocal free
+        if message["type"] == "http.response.start":
+            free = not any(name.lower() == b"content-length" for name, _ in message.get("headers", ()))
+            cycle.chunked_encoding = False if free else None
+        elif free:
+            cycle.expected_content_length = len(message.get("body", b""))
+        await send(message)  # type: ignore[arg-type]  # uvicorn has types of its own for these
+
+    return plain_send

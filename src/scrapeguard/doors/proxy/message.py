@@ -101,7 +101,8 @@ def outgoing(scope: Mapping[str, Any], facts: Facts, strip: frozenset[bytes] = N
     if not text.count(b"\n") == text.count(b"\r") == len(fields) or b"\0" in text:
         raise Malformed("a header is longer than its line")
     method = scope.get("method", "GET")  # a WebSocket's handshake is a GET
-    return Request(method, _target(scope), host, fields, text, framing, length, expects and framing != "none")
+    expects = expects and framing != "none" and scope.get("http_version") != "1.0"
+    return Request(method, _target(scope), host, fields, text, framing, length, expects)
 
 
 def incoming(fields: Fields, status: int) -> list[tuple[bytes, bytes]]:
