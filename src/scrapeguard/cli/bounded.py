@@ -7,9 +7,9 @@ Nor do trailers: uvicorn adds them to the headers, where a visitor's would pass 
 """
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from typing import Any
 
-from starlette.types import Message, Send
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
@@ -178,11 +178,11 @@ class Bounded(HttpToolsProtocol):
         self.loop.call_later(LINGER, self.transport.close)
 
 
-def unframed(cycle: RequestResponseCycle) -> Send:
+def unframed(cycle: RequestResponseCycle) -> Callable[[Any], Coroutine[Any, Any, None]]:
     """`cycle.send` for HTTP/1.0, which knows no chunks: a body of no known length ends with the connection."""
     send, free = cycle.send, False
 
-    async def plain_send(message: Message) -> None:
+    async def plain_send(message: dict[str, Any]) -> None:
         nonlocal free
         if message["type"] == "http.response.start":
             free = not any(name.lower() == b"content-length" for name, _ in message.get("headers", ()))
