@@ -6,7 +6,6 @@ All text is kept as the other doors keep it: bytes read as latin-1, one characte
 import re
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import NamedTuple
 
 from scrapeguard.errors import FormatError
 from scrapeguard.facts.address import parse_node
@@ -29,25 +28,31 @@ PRIVATE = Networks(
     "private networks",
 )
 
+# Micros from the hour on, by the minute and second that a log line has.
+IN_HOUR = {f"{it // 70:02}:{it % 70:02}": (it // 70 * 60 + it % 70) * 1_000_000 for it in range(60 * 70)}
 
-class Request(NamedTuple):
-    """The first line of a request; no method = what came was not HTTP, or nothing came."""
-
-    method: str
-    target: str
+Request = tuple[str, str]  # method and target; no method = what came was not HTTP, or nothing came
 
 
-@lru_cache(maxsize=1024)
 def written_time(text: str) -> int:
     """Microseconds since 1970 of "17/May/2015:10:05:03 +0000" or of an ISO 8601 time. Raises FormatError."""
+    if text[2:3] != "/":
+        return iso_time(text)
+    within = IN_HOUR.get(text[15:20])  # what is left is the same for all lines of an hour
+    return sane(_clf_time(text) if within is None else _clf_time(f"{text[:15]}00:00{text[20:]}") + within)
+
+
+@lru_cache(maxsize=256)
+def _clf_time(text: str) -> int:
+    """The same for the first of these formats, of any century. Raises FormatError."""
     match = CLF_TIME.fullmatch(text)
     if match is None:
-        return iso_time(text)
+        raise FormatError(f"{text[:40]!r} is not a time.")
     day, month, year, hour, minute, second, fraction, sign, hours_ahead, minutes_ahead = match.groups()
     ahead = int(hours_ahead) * 3600 + int(minutes_ahead) * 60
     seconds = midnight(day, month, year) + int(hour) * 3600 + int(minute) * 60 + int(second)
     seconds += ahead if sign == "-" else -ahead
-    return sane(seconds * 1_000_000 + int(((fraction or "") + "000000")[:6]))
+    return seconds * 1_000_000 + int(((fraction or "") + "000000")[:6])
 
 
 @lru_cache(maxsize=256)
@@ -59,6 +64,7 @@ def midnight(day: str, month: str, year: str) -> int:
         raise FormatError(f"There is no day {day}/{month}/{year}.") from error
 
 
+@lru_cache(maxsize=1024)
 def iso_time(text: str) -> int:
     """Microseconds since 1970 of an ISO 8601 time; UTC when it names no zone. Raises FormatError."""
     try:
@@ -99,8 +105,8 @@ def request_line(text: str) -> Request:
 def request(method: str, target: str) -> Request:
     """Method and target where a log has them apart."""
     if target and (method in USUAL or METHOD.fullmatch(method)):
-        return Request(method, target)
-    return Request("", target or method)
+        return method, target
+    return "", target or method
 
 
 @lru_cache(maxsize=4096)

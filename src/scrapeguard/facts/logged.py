@@ -1,13 +1,17 @@
 """One line of an access log, whatever its format, and what its target and its first field say."""
 
 import re
+from functools import lru_cache
+from typing import NamedTuple
 
 from scrapeguard.facts import address as addresses
+from scrapeguard.facts.target import object_of, resource_of
 from scrapeguard.fleeting import fleeting
-from scrapeguard.model import Client, Headers
+from scrapeguard.model import Client, Headers, Resource
 
 SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 HOST = re.compile(r"([a-z0-9_.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::\d{0,5})?")
+REMEMBERED, LONG = 4096, 256  # targets; characters up to which one is remembered
 ABSOLUTE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,15})://([^/?#]*)")
 
 
@@ -32,6 +36,18 @@ class LogEntry:
     line: int
 
 
+class Wanted(NamedTuple):
+    """What is asked for."""
+
+    scheme: str | None  # of an absolute URL, as is the host; None = the target does not say
+    host: str | None
+    path: str
+    query: str
+    whole: str  # path with query
+    resource: Resource  # by the path alone
+    object: str
+
+
 def named(value: str | bytes) -> str:
     """Lower-case, without port; "" for what is no host."""
     text = value if isinstance(value, str) else value.decode("latin-1")
@@ -39,14 +55,23 @@ def named(value: str | bytes) -> str:
     return match[1] if match else ""
 
 
-def split(entry: LogEntry) -> tuple[str | None, str | None, str, str]:
-    """Scheme, host, path and query of a request line's target: a path, an absolute URL, "*", or garbage."""
-    scheme, host, target = entry.scheme, entry.host, entry.target
+def wanted(target: str) -> Wanted:
+    """What a request line's target says: a path, an absolute URL, "*", or garbage."""
+    return (_remembered if len(target) <= LONG else _wanted)(target)
+
+
+def _wanted(target: str) -> Wanted:
+    scheme = host = None
     absolute = None if target.startswith("/") else ABSOLUTE.match(target)
     if absolute is not None:
         scheme, host, target = absolute[1].lower(), absolute[2], target[absolute.end() :]
     path, _, query = target.partition("#")[0].partition("?")
-    return SCHEMES.get(scheme or ""), None if host is None else named(host), path or "/", query
+    path = path or "/"
+    whole = f"{path}?{query}" if query else path
+    return Wanted(scheme, host, path, query, whole, resource_of(path), object_of(path, query))
+
+
+_remembered = lru_cache(REMEMBERED)(_wanted)
 
 
 def from_log(text: str, port: int | None) -> Client:

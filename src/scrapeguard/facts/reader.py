@@ -14,7 +14,7 @@ from scrapeguard.facts.agent import classify
 from scrapeguard.facts.attest import attestations
 from scrapeguard.facts.client import Clients, Family, Origin, Pairs
 from scrapeguard.facts.fingerprint import digest
-from scrapeguard.facts.logged import SCHEMES, LogEntry, from_log, named, split
+from scrapeguard.facts.logged import SCHEMES, LogEntry, from_log, named, wanted
 from scrapeguard.facts.networks import Networks
 from scrapeguard.facts.passes import NO_PASS, ChallengeSettings, Passes
 from scrapeguard.facts.reference import References
@@ -23,6 +23,7 @@ from scrapeguard.facts.target import object_of, resource_of
 from scrapeguard.model import Agent, Client, Facts, Headers, Identity, Resource
 
 MAX_PATH = 2048  # characters that traps are compared with
+LONGEST_HOST = 300  # characters; what is longer is no host
 COMMON = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 
@@ -131,30 +132,34 @@ class FactsReader:
 
     def read_log(self, entry: LogEntry) -> Facts:
         """The facts of a log line; what its format does not hold is None."""
-        scheme, host, path, query = split(entry)
+        scheme, host, path, query, whole, resource, what = wanted(entry.target)
+        scheme, host = scheme or entry.scheme, entry.host if host is None else host
+        host = None if host is None else self._host(host[:LONGEST_HOST])
         client = self._from_log(entry.address, entry.port)
         agent = None if entry.agent is None else classify(entry.agent)
-        resource = resource_of(path, entry.headers)
-        whole = f"{path}?{query}" if query else path
+        headers, fingerprint = entry.headers, None
+        if headers is not None:
+            resource = resource_of(path, headers)
+            fingerprint = digest(agent.raw if agent else "", headers)
         return Facts(
-            time=entry.time,
-            reference=f"L{entry.line}",
-            method=entry.method,
-            scheme=scheme,
-            host=host,
-            path=path,
-            query=query,
-            resource=resource,
-            object=object_of(path, query),
-            client=client,
-            agent=agent,
-            headers=entry.headers,
-            referer=entry.referer,
-            fingerprint=digest(agent.raw if agent else "", entry.headers),
-            credential=self._digest(entry.user.encode("utf-8", "surrogatepass")) if entry.user else None,
-            forbidden=None if agent is None else self._forbidden(host, agent, whole),
-            trapped=self._trapped(path),
-            has_assets=self._sites.learn(host, client.key, resource, path),
+            entry.time,
+            f"L{entry.line}",
+            entry.method,
+            SCHEMES.get(scheme) if scheme else None,
+            host,
+            path,
+            query,
+            resource,
+            what,
+            client,
+            agent,
+            headers,
+            entry.referer,
+            fingerprint,
+            self._digest(entry.user.encode("utf-8", "surrogatepass")) if entry.user else None,
+            None if agent is None else self._forbidden(host, agent, whole),
+            self._trapped(path),
+            self._sites.learn(host, client.key, resource, path),
             identity=None if agent is None else self._identify(agent, client, entry.time, None),
         )
 

@@ -19,10 +19,12 @@ from scrapeguard.facts.logged import LogEntry
 INSIDE = r'(?:[^"\\]++|\\.)*+'
 BARE = r'(?: [^" ][^ ]*+)*+'
 START = (
-    r"(?P<head>.{0,1024}?) ?\[(?P<time>[^\[\]]{10,40})\] "
+    r"(?P<head>[^\[]{0,1024}+|.{0,1024}?) ?\[(?P<time>[^\[\]]{10,40})\] "
     rf'"(?P<request>{INSIDE})" (?P<status>[0-9]{{3}}|-) (?P<bytes>[0-9]{{1,18}}|-){BARE}'
 )
 MORE = rf'(?P<more>(?: (?:"{INSIDE}"|[^" ][^ ]*+))*+)'
+IN_QUOTES = re.compile(f'"({INSIDE})"')
+FIELDS = ("head", "time", "request", "status", "bytes", "referer", "between", "agent", "more", "millis")
 HOST_AND_PORT = re.compile(r"(?:[^:]+|\[.*\]):([0-9]{1,5})")
 SCHEMES = {"80": "http", "443": "https"}
 
@@ -62,38 +64,39 @@ class Layout:
     """One order of fields; called with a line and its number, it gives the entry. Raises FormatError."""
 
     pattern: re.Pattern[str]
+    places: tuple[int, ...]  # of the groups of FIELDS in the pattern
 
     def __call__(self, line: str, number: int) -> LogEntry:
         match = self.pattern.fullmatch(line)
         if match is None:
             raise FormatError(complaint(line))
-        field = match.groupdict()
-        client = who(field["head"])
-        request = request_line(unescape(field["request"]))
-        agent, referer, millis = field.get("agent"), field.get("referer"), field.get("millis")
+        head, written, asked, status, size, referer, between, agent, more, millis = match.group(*self.places)
+        client = who(head)
+        address = forwarded(client.address, more) if more else client.address
+        method, target = request_line(unescape(asked))
         return LogEntry(
-            time=written_time(field["time"]),
+            written_time(written),
             # Some sites log a session before the agent instead of an address: then that is who is counted.
-            address=forwarded(client.address, field.get("more") or "") or (field.get("between") or "").strip(),
-            port=client.port,
-            method=request.method,
-            target=request.target,
-            host=client.host,
-            scheme=client.scheme,
-            agent=None if agent is None else unescape(agent),
-            referer=None if referer is None else unescape(referer),
-            headers=None,
-            user=client.user,
-            status=None if field["status"] == "-" else int(field["status"]),
-            bytes=0 if field["bytes"] == "-" else int(field["bytes"]),
-            micros=None if millis is None else int(millis) * 1000,
-            line=number,
+            address or (between or "").strip(),
+            client.port,
+            method,
+            target,
+            client.host,
+            client.scheme,
+            None if agent is None else unescape(agent),
+            None if referer is None else unescape(referer),
+            None,
+            client.user,
+            None if status == "-" else int(status),
+            0 if size == "-" else int(size),
+            None if millis is None else int(millis) * 1000,
+            number,
         )
 
 
 def forwarded(address: str, more: str) -> str:
     """The visitor behind the site's own proxy, when one of the fields after the agent is a forwarding chain."""
-    for text in re.findall(f'"({INSIDE})"', more) if more else ():
+    for text in IN_QUOTES.findall(more):
         if parse_node(text.rpartition(",")[2].strip()):
             return behind(address, text)
     return address
@@ -115,7 +118,9 @@ def quoted(*names: str) -> str:
 
 def layout(fields: str) -> Layout:
     """The layout that has these fields after the bytes."""
-    return Layout(re.compile(START + fields + " ?", re.DOTALL))
+    absent = "".join(f"(?P<{name}>(?!))?" for name in FIELDS if f"(?P<{name}>" not in START + fields)
+    pattern = re.compile(f"{START}{fields} ?{absent}", re.DOTALL)
+    return Layout(pattern, tuple(pattern.groupindex[name] for name in FIELDS))
 
 
 common = layout("")

@@ -35,14 +35,14 @@ def json_lines(line: str, place: int) -> LogEntry:
     found = {meaning: values[key] for meaning, key in _keys(tuple(values)).items()}
     if "time" not in found:
         raise FormatError("None of its keys names a time.")
-    asked = _request(found)
+    method, target = _request(found)
     address, port = node(text(found.get("address")) or "")
     return LogEntry(
         time=moment(found["time"]),
         address=behind(address, text(found.get("chain")) or ""),
         port=number(found.get("port")) or port,
-        method=asked.method,
-        target=asked.target,
+        method=method,
+        target=target,
         host=text(found.get("host")),
         scheme=text(found.get("scheme")) or None,
         agent=text(found["agent"]) or "" if "agent" in found else None,
