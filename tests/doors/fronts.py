@@ -16,6 +16,8 @@ from serving import Served, free_port, running
 
 PROGRAM = str(Path(sys.executable).with_name("scrapeguard"))
 DEPLOY = Path(__file__).parent.parent.parent / "config" / "deploy"
+SOCKET = "/run/scrapeguard/report.sock"
+REPORTING = r"#access_log |#log \{.*?\n\t#\}|#log(-format)? |#LogFormat |#CustomLog "  # what a report needs
 FAIL_OPEN = {"nginx": ("#error_page", "error_page"), "haproxy": ("FAIL closed", "FAIL open")}
 NGINX = """
 daemon off; master_process off; pid nginx.pid; error_log log; events {{}}
@@ -91,7 +93,7 @@ class Site:
 
 @contextmanager
 def auth(
-    folder: Path, config: str, reports: Path | None = None, workers: int = 1, upstream: str | None = None
+    folder: Path, config: str, reports: str | None = None, workers: int = 1, upstream: str | None = None
 ) -> Iterator[Served]:
     """`scrapeguard auth` with a configuration; its evidence is in the folder."""
     folder.mkdir(exist_ok=True)
@@ -101,7 +103,7 @@ def auth(
     (folder / "fastcgi").write_text(str(fastcgi), "utf-8")
     command = [PROGRAM, "auth", "--listen", f"127.0.0.1:{port}", "--fastcgi", f"127.0.0.1:{fastcgi}"]
     if reports:
-        command += ["--report-socket", str(reports)]
+        command += ["--report-socket", reports]
     if upstream:
         command += ["--upstream", upstream]
     with running([*command, "--workers", str(workers), "--config", "guard.toml"], folder, port, os.environ) as served:
@@ -115,9 +117,12 @@ def front(
     deciding: Served | None,
     site: Site,
     fail_open: bool = False,
-    reports: Path | None = None,
+    reports: str | None = None,
 ) -> Iterator[Served]:
-    """A proxy with our configuration for it, in front of a site and asking `scrapeguard auth`; None = it is down."""
+    """A proxy with our configuration for it, in front of a site and asking `scrapeguard auth`; None = it is down.
+
+    `reports` is where it tells what was answered: the path of a socket, or udp://….
+    """
     binary = program(name)
     folder.mkdir()
     port = free_port()
@@ -131,8 +136,9 @@ def front(
     if fail_open:
         text = opened(name, text)
     if reports:
-        text = re.sub("#(access_log |log |log-format )", r"\1", text)
-        text = text.replace("/run/scrapeguard/report.sock", str(reports))
+        text = re.sub(REPORTING, lambda found: found[0].replace("#", ""), text, flags=re.DOTALL)
+        assert SOCKET in text or ":9002" in text or "--port 9002" in text
+        text = text.replace(SOCKET, reports).replace("9002", reports.rpartition(":")[2])
     text = text.replace("/etc/haproxy/haproxy-scrapeguard.lua", str(DEPLOY / "haproxy-scrapeguard.lua"))
     if name == "caddy":
         text = "{\n\tadmin off\n}\n" + text

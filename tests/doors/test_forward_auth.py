@@ -3,15 +3,19 @@
 import json
 import socket
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 from tempfile import mkdtemp
 from typing import Any
 
 import pytest
 from fronts import OPENS, PROXIES, Site, ask, auth, front, raw
-from serving import CHROME, Served, wait_until
+from serving import CHROME, Served, free_port, wait_until
+
+from scrapeguard.cli import listening
+from scrapeguard.doors.reports import LONGEST, read
 
 CONFIG = """
 [facts]
@@ -281,16 +285,33 @@ def test_what_is_no_fastcgi_is_not_answered_and_harms_nobody(deciding: Served, g
     assert "Traceback" not in deciding.log()
 
 
-@pytest.mark.parametrize("name", ["nginx", "haproxy"])
-def test_what_the_site_answered_comes_back_where_the_proxy_reports_it(name: str, site: Site, tmp_path: Path) -> None:
-    reports = Path(mkdtemp(prefix="sg-")) / "s"  # the path of a socket has to be short
+@pytest.fixture
+def hearing(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where reports are heard, as a proxy can send them: the path of a socket, which has to be short, or udp://…."""
+    if request.param == "udp":
+        yield f"udp://127.0.0.1:{free_port()}"
+        return
+    folder = Path(mkdtemp(prefix="sg-"))
+    yield str(folder / "s")
+    rmtree(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "hearing"),
+    [("nginx", "unix"), ("haproxy", "unix"), ("caddy", "udp"), ("apache2", "udp")],
+    indirect=["hearing"],
+)
+def test_what_the_site_answered_comes_back_where_the_proxy_reports_it(
+    name: str, hearing: str, site: Site, tmp_path: Path
+) -> None:
     with (
-        auth(tmp_path / "auth", CONFIG, reports) as deciding,
-        front(name, tmp_path / "it", deciding, site, reports=reports) as place,
+        auth(tmp_path / "auth", CONFIG, hearing) as deciding,
+        front(name, tmp_path / "it", deciding, site, reports=hearing) as place,
     ):
         stand = Stand(name, place, deciding, site)
+        sent = {"X-SG-Request-Id": "0000-0000-0000", "User-Agent": "sg=0000-0000-0000 200 5"}
         for method, path in (("GET", "/found"), ("GET", "/missing/1"), ("HEAD", "/head")):
-            ask(place, method, path, "127.0.6.1", CHROME)
+            ask(place, method, path, "127.0.6.1", CHROME | sent)
         told = [stand.recorded(path)[0]["what"] for path in ("/found", "/missing/1", "/head")]
         assert [(it["status"], it["bytes"], it["complete"]) for it in told] == [
             (200, 8, True),
@@ -298,25 +319,43 @@ def test_what_the_site_answered_comes_back_where_the_proxy_reports_it(name: str,
             (200, 0, True),
         ]
         assert ask(place, "GET", "/x", "127.0.0.66", CHROME).status == 403
-    reports.unlink()
-    reports.parent.rmdir()
 
 
-def test_a_report_that_does_not_come_or_is_garbage_loses_no_record(tmp_path: Path) -> None:
-    reports = Path(mkdtemp(prefix="sg-")) / "s"
-    with auth(tmp_path / "auth", CONFIG, reports) as deciding:
+@pytest.mark.parametrize("name", ["caddy", "apache2"])
+def test_who_reports_goes_on_when_nobody_hears_it_for_a_while(name: str, site: Site, tmp_path: Path) -> None:
+    """Neither does the proxy need somebody there when it starts, nor is a visitor kept waiting for it."""
+    hearing = f"udp://127.0.0.1:{free_port()}"
+    with auth(tmp_path / "auth", CONFIG) as deaf, front(name, tmp_path / "it", deaf, site, reports=hearing) as place:
+        for number in range(3):
+            assert ask(place, "GET", f"/unheard/{number}", "127.0.6.2", CHROME).status == 200
+        with closing(listening.bind_datagrams(hearing)) as heard:
+            heard.settimeout(0.2)
+            found = None
+            for number in range(20):
+                ask(place, "GET", f"/heard/{number}", f"127.0.6.{number + 3}", CHROME)
+                with suppress(TimeoutError):
+                    found = read(heard.recv(LONGEST))
+                if found:
+                    break
+            assert found is not None, place.log()
+            assert found[1:] == (200, 8)
+
+
+@pytest.mark.parametrize("hearing", ["unix", "udp"], indirect=True)
+def test_a_report_that_does_not_come_or_is_garbage_loses_no_record(hearing: str, tmp_path: Path) -> None:
+    with auth(tmp_path / "auth", CONFIG, hearing) as deciding:
         question = {"X-Original-URI": "/unreported", "X-Original-Method": "GET", "X-Forwarded-For": "192.0.2.1"}
         answer = ask(deciding, "GET", "/check?mode=nginx", "127.0.0.1", question)
         assert answer.status == 200
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
-            for data in (b"", b"\xff" * 5000, b"sg=0000-0000-0000 200 5", b"sg=a", b"sg=0000-0000-0000 999999 5"):
-                line.sendto(data, str(reports))
+        garbage = (b"", b"\xff" * 5000, b"sg=0000-0000-0000 200 5", b"sg=a", b"sg=0000-0000-0000 999999 5", b"{" * 9000)
+        unix = hearing.startswith("/")
+        with socket.socket(socket.AF_UNIX if unix else socket.AF_INET, socket.SOCK_DGRAM) as line:
+            for data in garbage:
+                line.sendto(data, hearing if unix else ("127.0.0.1", int(hearing.rpartition(":")[2])))
         deciding.stop()
         (record,) = [it for it in deciding.records() if it["k"] == "request"]
         assert (record["what"]["status"], record["what"]["complete"]) == (0, False)
         assert "Traceback" not in deciding.log()
-    reports.unlink()
-    reports.parent.rmdir()
 
 
 NOTICES = """

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from scrapeguard.errors import ConfigError
 
+UDP = "udp://"
 HINT = 'Write it like "127.0.0.1:8000", "[::1]:8000", ":8000" or "unix:/run/scrapeguard.sock".'
 
 
@@ -28,9 +29,19 @@ def bind(listen: str) -> socket.socket:
     return made
 
 
-def bind_datagrams(path: str) -> socket.socket:
-    """A Unix socket for datagrams, bound to a path. Raises ConfigError."""
-    return _bind_path(Path(path), path, socket.SOCK_DGRAM)
+def bind_datagrams(where: str) -> socket.socket:
+    """A socket for datagrams, bound to "udp://host:port", or a Unix one at a path. Raises ConfigError."""
+    if not where.startswith(UDP):
+        return _bind_path(Path(where), where, socket.SOCK_DGRAM)
+    host, _, port = where.removeprefix(UDP).rpartition(":")
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        made.bind((host.strip("[]"), int(port)))
+    except (OSError, ValueError, OverflowError) as error:
+        made.close()
+        said = f"{where} cannot be listened at ({error})."
+        raise ConfigError(said, "Write it like udp://127.0.0.1:5514, and choose a port that is free.") from error
+    return made
 
 
 def _bind_path(path: Path, listen: str, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:

@@ -2,7 +2,6 @@
 
 import logging
 import signal
-import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -10,14 +9,13 @@ from pathlib import Path
 import click
 
 from scrapeguard import config as configuration
+from scrapeguard.cli import listening
 from scrapeguard.doors import tail
 from scrapeguard.doors.formats import FORMATS
 from scrapeguard.doors.watch import Watch, now
 from scrapeguard.errors import InputError
 from scrapeguard.exports.decisions import FORMATS as FORMS
 from scrapeguard.exports.decisions import Publication
-
-UDP = "udp://"
 
 
 @click.command()
@@ -72,17 +70,9 @@ def _publication(text: str, check: str, load: str) -> Publication:
 def _batches(source: str, from_start: bool) -> tail.Batches:
     if source == "-":
         return tail.piped(sys.stdin.fileno())
-    if not source.startswith(UDP):
+    if not source.startswith(listening.UDP):
         return tail.follow(Path(source), from_start)
-    host, _, port = source.removeprefix(UDP).rpartition(":")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_DGRAM)
-    try:
-        bound.bind((host.strip("[]"), int(port)))
-    except (OSError, ValueError, OverflowError) as error:
-        bound.close()
-        raise InputError(f"{source} cannot be listened at ({error}).", "Write it like udp://127.0.0.1:5514.") from error
-    return tail.datagrams(bound)
+    return tail.datagrams(listening.bind_datagrams(source))
 
 
 def _stop(*_: object) -> None:

@@ -19,6 +19,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -53,20 +54,20 @@ Site = Callable[[Facts, Parts], ASGIApp]  # what passes one request on to the si
 class ForwardAuth:
     """The decision service as an ASGI app. Raises ConfigError.
 
-    With a bound datagram socket it hears reports there; `shared` = other workers do so too. `site` is asked for its
-    robots.txt, and for nothing else.
+    With a bound datagram socket it hears reports there; `beside` is a folder for it and other workers that do so too.
+    `site` is asked for its robots.txt, and for nothing else.
     """
 
     def __init__(
         self,
         config: configuration.Source = None,
         reporting: socket.socket | None = None,
-        shared: bool = False,
+        beside: Path | None = None,
         site: Site | None = None,
     ) -> None:
         self._site = site
         self.guard = ScrapeGuard(self._nothing, config, None if site is None else self._for, holds=False)
-        self._reports = None if reporting is None else Reports(reporting, self.guard.conclude, shared)
+        self._reports = None if reporting is None else Reports(reporting, self.guard.conclude, beside)
         demand_proxies(self.guard.parts.config)
         self._complaints: set[str] = set()
 

@@ -1,21 +1,28 @@
-"""Reports: what became of the requests that forward-auth let through, where the proxy can log it to a Unix socket.
+"""Reports: what became of the requests that forward-auth let through, where the proxy can log it to a datagram socket.
 
 A report is a datagram, with or without the head that syslog puts before it, that ends with the request's reference,
 the status and the bytes of the body, which may be "-":
 
     sg=7K3F-9Q2M-T0XD 200 5120
 
+or a line of Caddy's access log, in which our Caddyfile puts the reference where a user's name would be:
+
+    {"level":"info","msg":"handled request","user_id":"7K3F-9Q2M-T0XD","duration":0.01,"size":5120,"status":200}
+
 Until its report comes, a request waits here to be recorded; for two minutes, and not too many of them. Of several
-workers any may hear a report: one that does not wait for it tells the others, once.
+workers any may hear a report: one that does not wait for it tells the others, once. Whoever can send to the socket can
+say what he likes, but only of a request whose reference he knows, and the visitor is not told that of his own.
 """
 
 import asyncio
+import json
 import re
 import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from scrapeguard.doors.siblings import Siblings
 from scrapeguard.guard import Decision
@@ -24,6 +31,7 @@ from scrapeguard.model import Outcome
 Conclude = Callable[[Decision, Outcome], None]
 
 LINE = re.compile(rb"\bsg=([0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}) (\d{3}) (\d{1,15}|-)\s*\Z")
+TAIL = 256  # bytes at the end of a datagram in which that is looked for
 UNSEEN = Outcome(0, 0, 0, False)  # what the site answered is not seen from here
 PATIENCE = 120  # seconds until a report must have come
 BATCH, LONGEST = 64, 8192  # datagrams taken at once; bytes of one
@@ -39,13 +47,31 @@ class Waiting:
     timer: asyncio.TimerHandle
 
 
-class Reports:
-    """Hears reports at a bound socket, once it is opened, and has each request concluded once."""
+def read(data: bytes) -> tuple[str, int, int] | None:
+    """The reference, status and size of a report; None for anything else."""
+    found = LINE.match(_caddy(data)) if data.startswith(b"{") else LINE.search(data[-TAIL:])
+    return None if found is None else (found[1].decode(), int(found[2]), 0 if found[3] == b"-" else int(found[3]))
 
-    def __init__(self, bound: socket.socket, conclude: Conclude, shared: bool = False) -> None:
+
+def _caddy(data: bytes) -> bytes:
+    """Caddy's line as the other form; empty for what is none, such as one that was cut off."""
+    try:
+        line = json.loads(data)
+    except (ValueError, RecursionError):
+        return b""
+    return f"sg={line.get('user_id')} {line.get('status')!s:0>3} {line.get('size')}".encode("utf-8", "replace")
+
+
+class Reports:
+    """Hears reports at a bound socket, once it is opened, and has each request concluded once.
+
+    `beside` is a folder in which workers that share the socket find one another.
+    """
+
+    def __init__(self, bound: socket.socket, conclude: Conclude, beside: Path | None = None) -> None:
         self._bound = bound
         self._conclude = conclude
-        self._shared = shared  # with other workers
+        self._beside = beside
         self._siblings: Siblings | None = None
         self._waiting: dict[str, Waiting] = {}
 
@@ -53,8 +79,8 @@ class Reports:
         loop = asyncio.get_running_loop()
         self._bound.setblocking(False)
         loop.add_reader(self._bound, self._hear, self._bound)
-        if self._shared:
-            self._siblings = Siblings(self._bound)
+        if self._beside is not None:
+            self._siblings = Siblings(self._beside)
             loop.add_reader(self._siblings.bound, self._hear, self._siblings.bound)
 
     def wait(self, decision: Decision, began: int) -> None:
@@ -70,20 +96,21 @@ class Reports:
         """What has come, but not more of it than leaves time for visitors."""
         with suppress(BlockingIOError):
             for _ in range(BATCH):
-                self._take(bound.recv(LONGEST)[-256:], bound is self._bound)
+                self._take(bound.recv(LONGEST), bound is self._bound)
 
     def _take(self, data: bytes, first: bool) -> None:
-        report = LINE.search(data)
+        report = read(data)
         if report is None:
             return
-        waiting = self._waiting.get(report[1].decode())
+        reference, status, size = report
+        waiting = self._waiting.get(reference)
         if waiting is None:
             if first and self._siblings is not None:
-                self._siblings.tell(report[0])
+                self._siblings.tell(b"sg=%b %03d %d" % (reference.encode(), status, size))
             return
-        size = 0 if report[3] == b"-" or waiting.decision.facts.method == "HEAD" else int(report[3])
         micros = (time.perf_counter_ns() - waiting.began) // 1000
-        self._settle(waiting.decision.facts.reference, Outcome(int(report[2]), size, micros, True))
+        sent = 0 if waiting.decision.facts.method == "HEAD" else size
+        self._settle(reference, Outcome(status, sent, micros, status != 0))
 
     def close(self) -> None:
         """Conclude what waits, and hear no more."""

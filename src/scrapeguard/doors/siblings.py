@@ -1,6 +1,6 @@
 """Siblings: the workers of one server pass on to one another what reached the wrong one of them.
 
-All of them hear one socket, and each has another of its own beside it, named after its process: `report.sock.4711`.
+All of them hear one socket, and each has another of its own in a folder they share, named after its process: `4711`.
 """
 
 import os
@@ -14,11 +14,11 @@ LOOK_SECONDS = 1.0  # between two looks at who is there: a worker that has just 
 
 
 class Siblings:
-    """The own socket of this process, beside a bound one, and the sockets of the others."""
+    """The own socket of this process in a folder, and the sockets of the others."""
 
-    def __init__(self, beside: socket.socket, clock: Callable[[], float] = time.monotonic) -> None:
-        self._shared = Path(beside.getsockname())
-        self._path = self._shared.with_name(f"{self._shared.name}.{os.getpid()}")
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._folder = folder
+        self._path = folder / str(os.getpid())
         self._others: list[Path] = []
         self._looked = float("-inf")
         self._clock = clock
@@ -48,6 +48,5 @@ class Siblings:
         now = self._clock()
         if now - self._looked >= LOOK_SECONDS:
             self._looked = now
-            beside = self._shared.parent.glob(f"{self._shared.name}.*")
-            self._others = [path for path in beside if path != self._path and path.suffix[1:].isdecimal()]
+            self._others = [path for path in self._folder.iterdir() if path != self._path]
         return self._others
