@@ -84,8 +84,18 @@ def test_a_careful_configuration_is_told_nothing(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["warnings"] == []
 
 
-def test_secrets_are_not_shown(tmp_path: Path) -> None:
-    text = '[facts]\nsecret = "hunter2"\n[store]\nurl = "redis://me:hunter2@h/0"'
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://me:hunter2@h/0",
+        "redis://me:hunt@hunter2@h/0",
+        "redis://h/0?password=hunter2",
+        "rediss+sentinel://me:hunter2@h,i/m?db=0&sentinel_username=it&sentinel_password=hunter2",
+        "rediss://h/0?ssl_keyfile=/key.pem&ssl_password=hunter2",
+    ],
+)
+def test_secrets_are_not_shown(tmp_path: Path, url: str) -> None:
+    text = f'[facts]\nsecret = "hunter2"\n[store]\nurl = "{url}"'
     for options in ((), ("--json",)):
         done = check(tmp_path, text, *options)
         assert done.exit_code == 0

@@ -85,6 +85,7 @@ def test_notices_and_settings_are_kept_once_under_their_digest(tmp_path: Path) -
 @dataclass(frozen=True, slots=True)
 class Secretive:
     url: str = "redis://:hunter2@cache.example/0"
+    seeds: tuple[str, ...] = ("redis+sentinel://a:hun@hunter2@b,c/m?db=0&sentinel_password=hunter2", "/a?token=kept")
     signing_key: str = "hunter2"
     budget: float = 0.05
 
@@ -99,6 +100,7 @@ def test_settings_are_written_down_without_secrets(tmp_path: Path) -> None:
     assert b"hunter2" not in kept.read_bytes()
     assert json.loads(kept.read_bytes())["store"] == {
         "budget": "0.05", "signing_key": "*", "url": "redis://*@cache.example/0",
+        "seeds": ["redis+sentinel://*@b,c/m?db=0&sentinel_password=*", "/a?token=kept"],
     }  # fmt: skip
 
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 from scrapeguard.config import Config, values
 from scrapeguard.evidence.canonical import canonical
-from scrapeguard.evidence.redact import TELLING, WITHHELD
+from scrapeguard.evidence.redact import TELLING, WITHHELD, query
 
-LOGIN = re.compile(r"(?<=://)[^/@\s]*@")
+LOGIN = re.compile(r"(?<=://)[^/?#\s]*@")
 
 
 def settings(config: Config) -> bytes:
@@ -22,7 +22,9 @@ def settings(config: Config) -> bytes:
 def _told(name: str, value: object) -> object:
     """A value without secrets; a float as its text, because canonical JSON has none."""
     if isinstance(value, str):
-        return WITHHELD if value and TELLING.search(name) else LOGIN.sub(f"{WITHHELD}@", value)
+        if value and TELLING.search(name):
+            return WITHHELD
+        return query(LOGIN.sub(f"{WITHHELD}@", value)) if "://" in value else value
     if isinstance(value, float):
         return repr(value)
     if isinstance(value, Mapping):
