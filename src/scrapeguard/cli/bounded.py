@@ -46,6 +46,7 @@ class Bounded(HttpToolsProtocol):
         self._size = 0  # bytes that have come since the last request was complete, or the last part of a body
         self._heard = 0.0  # when the last part of a body came
         self._timer: asyncio.TimerHandle | None = None
+        self._idle = 0.0  # since when nobody is answered, in the loop's time; 0 = somebody is
         self._answer = (400, "")
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -54,6 +55,7 @@ class Bounded(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
+        self._end_keep_alive()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -84,6 +86,7 @@ class Bounded(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         self._disarm()
+        self._end_keep_alive()
         self._part = WASTE  # of which nothing comes here
         super().handle_websocket_upgrade()
 
@@ -115,6 +118,41 @@ class Bounded(HttpToolsProtocol):
         self._part = NOTHING
         self._size = 0
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """As uvicorn has it, but for the timer: to set and end one for each request costs as much as to count it."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._keep_alive(self.timeout_keep_alive)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """The time that a connection may be idle is over, if it was idle all the time."""
+        self.timeout_keep_alive_task = None
+        if self._idle:
+            left = self._idle + self.timeout_keep_alive - self.loop.time()
+            if left > 0:
+                self._keep_alive(left)
+            else:
+                super().timeout_keep_alive_handler()
+
+    def _keep_alive(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def _unset_keepalive_if_required(self) -> None:
+        """What uvicorn calls when something comes."""
+        self._idle = 0.0
+
+    def _end_keep_alive(self) -> None:
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None
 
     def send_400_response(self, msg: str) -> None:
         """What uvicorn calls when parsing fails."""

@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 import click
 import uvicorn
 
+from scrapeguard.cli.collecting import settle
 from scrapeguard.cli.workers import Workers
 from scrapeguard.config import Config
 from scrapeguard.sidecar import ServerSettings
@@ -88,6 +89,7 @@ def _work(application: Callable[[Stop], App], manner: Manner, bound: socket.sock
     """What one process does. It tells once when it has begun."""
 
     async def begun() -> None:
+        settle()
         if tell is not None:
             tell.send(True)
 

@@ -16,6 +16,7 @@ from scrapeguard.doors.drain import Drain
 from scrapeguard.doors.proxy import failure, health
 from scrapeguard.doors.proxy.exchange import Exchange
 from scrapeguard.doors.proxy.fleet import Fleet
+from scrapeguard.doors.proxy.lookout import Lookout
 from scrapeguard.doors.proxy.message import Malformed, outgoing
 from scrapeguard.doors.proxy.websocket import Tunnel
 from scrapeguard.errors import ConfigError, UpstreamError
@@ -26,6 +27,7 @@ from scrapeguard.parts import Parts
 from scrapeguard.sidecar import ProxySettings
 
 log = logging.getLogger("scrapeguard.proxy")
+UNNOTICED = 0.1  # seconds an answer may take before anybody looks whether the visitor is still there
 
 
 def served(
@@ -57,6 +59,7 @@ class Sidecar:
         self._fleet: Fleet | None = None
         self._strip: frozenset[bytes] = frozenset()  # what an edge tells us in headers of its own
         self._dates = Dates()
+        self._lookout = Lookout(UNNOTICED)
 
     def __call__(self, facts: Facts, parts: Parts) -> ASGIApp:
         """The app that passes this request on."""
@@ -111,7 +114,7 @@ class Sidecar:
         except Malformed as error:
             await failure.answer(send, facts, scope["method"], error.status, str(error))
             return
-        exchange = Exchange(request, self.fleet(), scope, receive, send, self._dates.now)
+        exchange = Exchange(request, self.fleet(), scope, receive, send, self._dates.now, self._lookout)
         try:
             await exchange.run()
         except UpstreamError as error:

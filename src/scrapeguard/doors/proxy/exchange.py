@@ -9,16 +9,16 @@ from starlette.types import Receive, Scope, Send
 
 from scrapeguard.doors.proxy.connection import Connection, Vanished
 from scrapeguard.doors.proxy.fleet import Fleet
+from scrapeguard.doors.proxy.lookout import Lookout
 from scrapeguard.doors.proxy.message import Request, incoming
 from scrapeguard.doors.proxy.upstream import Upstream
 from scrapeguard.errors import UpstreamError
 
 IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"))  # RFC 9110 9.2.2
-UNNOTICED = 0.1  # seconds an answer may take before anybody looks whether the visitor is still there
 GO_AHEAD = 1.0  # seconds an upstream has to ask for a body that the visitor holds back (RFC 9110 10.1.1)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Exchange:
     """`run` serves the visitor. Raises UpstreamError before a response has started; after that it is cut short."""
 
@@ -28,16 +28,16 @@ class Exchange:
     receive: Receive
     send: Send
     now: Callable[[], bytes]  # the Date of a response that has none
+    lookout: Lookout
     started: bool = False  # the response to the visitor
     upstream: Upstream | None = None
     _first: bytes = b""  # of the request's body, read before there is a connection
     _more: bool = False  # of the body is to come
     _connection: Connection | None = None
-    _timer: asyncio.TimerHandle | None = None
     _task: "asyncio.Task[None] | None" = None  # sends the body; then, or instead, watches for the visitor's leaving
 
     async def run(self) -> None:
-        self._watch()
+        self.lookout.enter(self._watch, asyncio.get_running_loop())
         try:
             if await self._begin_body():
                 await self._ask()
@@ -49,8 +49,7 @@ class Exchange:
                 error.upstream = self.upstream.url
             raise
         finally:
-            if self._timer is not None:
-                self._timer.cancel()
+            self.lookout.leave(self._watch)
             self._give_back()
 
     async def _begin_body(self) -> bool:
@@ -143,8 +142,8 @@ class Exchange:
     def _watch(self) -> None:
         """Look out for the visitor's leaving once an answer takes long; whoever sends a body sees it himself."""
         loop = asyncio.get_running_loop()
-        if self._timer is None or self._connection is None:
-            self._timer = loop.call_later(UNNOTICED, self._watch)
+        if self._connection is None:
+            self.lookout.enter(self._watch, loop)
         elif self._task is None and not self._more:
             self._task = loop.create_task(self._look_out(self._connection))
 

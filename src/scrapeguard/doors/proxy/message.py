@@ -9,9 +9,10 @@ import re
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
-from scrapeguard.model import Client, Facts
+from scrapeguard.model import Facts
 
 Fields = Iterable[tuple[bytes, bytes]]
 Framing = Literal["none", "sized", "chunked"]
@@ -32,6 +33,8 @@ PLAIN = frozenset(  # what nearly every visitor sends, and every site may see
     b"sec-fetch-site sec-fetch-user upgrade-insecure-requests user-agent".split()
 )
 NONE: frozenset[bytes] = frozenset()
+HARMLESS = frozenset((b"", b"keep-alive", b"close"))  # these Connection headers name no other
+REMEMBERED = 4096  # visitors whose provenance is kept at hand
 RESPONSE_HOP = HOP | {b"proxy-authenticate"}
 
 METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
@@ -70,11 +73,13 @@ def outgoing(scope: Mapping[str, Any], facts: Facts, strip: frozenset[bytes] = N
     headers = scope["headers"]
     trusted = facts.client.source in ("x-forwarded-for", "forwarded", "attested")
     named = _named(headers)
+    plain = NONE if named else PLAIN
     host, hosts, lengths, coding, expects = b"", 0, [], b"", False
     fields: list[tuple[bytes, bytes]] = []
-    for name, value in headers:
-        if name in PLAIN and not named:
-            fields.append((name, value))
+    for field in headers:
+        name, value = field
+        if name in plain:
+            fields.append(field)
             continue
         if name == b"host":
             host, hosts = value, hosts + 1
@@ -89,15 +94,16 @@ def outgoing(scope: Mapping[str, Any], facts: Facts, strip: frozenset[bytes] = N
             continue
         if NAME.fullmatch(name) is None:
             raise Malformed("the name of a header is no token")
-        fields.append((name, value))
-    _check_host(host, hosts, str(scope.get("http_version", "1.1")))
-    framing, length = _framing(lengths, coding, str(scope.get("http_version", "1.1")))
-    fields += _provenance(facts, host)
+        fields.append(field)
+    version = scope.get("http_version", "1.1")
+    _check_host(host, hosts, version)
+    framing, length = _framing(lengths, coding, version)
+    fields += provenance(facts.client.address, facts.scheme or "http", facts.host or "", host)
     if not trusted and facts.headers is not None and b"traceparent" in facts.headers.raw:
         fields.append((b"traceparent", f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00".encode()))
     if framing == "chunked":
         fields.append((b"transfer-encoding", b"chunked"))
-    text = b"".join([b"%b: %b\r\n" % field for field in fields])
+    text = b"\r\n".join(map(b": ".join, fields)) + b"\r\n"  # there are some: where a request came from is told
     if not text.count(b"\n") == text.count(b"\r") == len(fields) or b"\0" in text:
         raise Malformed("a header is longer than its line")
     method = scope.get("method", "GET")  # a WebSocket's handshake is a GET
@@ -116,35 +122,40 @@ def incoming(fields: Fields, status: int) -> list[tuple[bytes, bytes]]:
     ]
 
 
-def _provenance(facts: Facts, host: bytes) -> list[tuple[bytes, bytes]]:
-    """X-Forwarded-* and Forwarded (RFC 7239): what was decided about the visitor, and nothing that he said himself."""
-    client, scheme = facts.client, (facts.scheme or "http").encode()
+def _provenance(address: str, scheme: str, known: str, host: bytes) -> tuple[tuple[bytes, bytes], ...]:
+    """X-Forwarded-* and Forwarded (RFC 7239): what was decided about the visitor, and nothing that he said himself.
+
+    `known`: the host that he used, as it was decided; `host`: the header that came.
+    """
     told: list[tuple[bytes, bytes]] = []
-    if client.address:
-        told.append((b"x-forwarded-for", client.address.encode("ascii", "replace")))
-    told.append((b"x-forwarded-proto", scheme))
-    seen = _visitors_host(facts, host)
+    if address:
+        told.append((b"x-forwarded-for", address.encode("ascii", "replace")))
+    told.append((b"x-forwarded-proto", scheme.encode()))
+    seen = _visitors_host(known, host)
     if seen:
         told.append((b"x-forwarded-host", seen))
-    parts = [b"for=" + _node(client), b"proto=" + scheme]
+    parts = [b"for=" + _node(address), b"proto=" + scheme.encode()]
     if seen:
         parts.append(b'host="%b"' % seen)
     told.append((b"forwarded", b";".join(parts)))
-    return told
+    return tuple(told)
 
 
-def _visitors_host(facts: Facts, host: bytes) -> bytes:
+provenance = lru_cache(REMEMBERED)(_provenance)  # of hosts that were checked, so none is long
+
+
+def _visitors_host(known: str, host: bytes) -> bytes:
     """The host with its port where it is the one the visitor used; what a trusted proxy told otherwise."""
     plain = host.lower().rpartition(b":")[0] if host.rpartition(b":")[2].isdigit() else host.lower()
-    told = (facts.host or "").encode("latin-1", "replace")
+    told = known.encode("latin-1", "replace")
     return host if plain == told else told
 
 
-def _node(client: Client) -> bytes:
-    if not client.address:
+def _node(address: str) -> bytes:
+    if not address:
         return b"unknown"
-    address = client.address.encode("ascii", "replace")
-    return b'"[%b]"' % address if b":" in address else address
+    node = address.encode("ascii", "replace")
+    return b'"[%b]"' % node if b":" in node else node
 
 
 def _forwarding(name: bytes) -> bool:
@@ -159,7 +170,7 @@ def _forwarding(name: bytes) -> bool:
 def _named(fields: Fields) -> frozenset[bytes]:
     """The headers that Connection says are for one hop only."""
     said = b",".join([value for name, value in fields if name == b"connection"]).lower()
-    if said in (b"", b"keep-alive", b"close"):
+    if said in HARMLESS:
         return NONE
     return frozenset(option.strip() for option in said.split(b",")) - KEPT
 
