@@ -1,12 +1,16 @@
-"""What our long-running commands ask of Python's garbage collector: to leave alone what is there for good."""
+"""What our long-running commands ask of Python's garbage collector: few long pauses."""
 
 import gc
 
+YOUNG, MIDDLE, ALL = 700, 10, 1000  # the last is 10 as it comes
+
 
 def settle() -> None:
-    """To be called once all is loaded. What lives now is never looked at again, which spares visitors long pauses.
+    """To be called once all is loaded. What lives now is never looked at again, and what lives long seldom.
 
-    A collection of everything, modules and patterns included, holds a process up for 20 ms and more.
+    To look through the counts of 20,000 clients holds a process up for 100 ms. They are in no cycles, so that nothing
+    is found there: what is, such as an error with its traceback, is found while it is young.
     """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(YOUNG, MIDDLE, ALL)

@@ -28,14 +28,13 @@ class Row:
     def __init__(self) -> None:
         self.numbers: list[int] = []
         self.maps: list[Bits] = []
-        self.walks: list[list[Walk]] = []
+        self.walks: dict[int, list[Walk]] = {}
         self.marks: dict[int, Mark] = {}
 
-    def grow(self, numbers: int, maps: int, walks: int) -> None:
+    def grow(self, numbers: int, maps: int) -> None:
         """Make room for the cells of a plan."""
         self.numbers += [0] * (numbers - len(self.numbers))
         self.maps += [NO_BITS] * (maps - len(self.maps))
-        self.walks += [[] for _ in range(walks - len(self.walks))]
 
 
 class Cell(Protocol):

@@ -57,7 +57,7 @@ class MemoryStore:
         self._placed: OrderedDict[str, Placed] = OrderedDict()
         self._spent: OrderedDict[str, int] = OrderedDict()  # what is used up, and until when that matters
         self._cells: dict[str, Cell] = {}  # by field; places in a row are given out once and stay
-        self._numbers = self._maps = self._walks = 0  # the measures of a row
+        self._numbers = self._maps = 0  # the measures of a row
         self._laid: dict[int, tuple[Plan, Layout]] = {}  # by the identity of the plan
 
     async def observe(self, facts: Facts, plan: Plan, more: Outcome | Doubt | None = None) -> Tally:
@@ -142,11 +142,11 @@ class MemoryStore:
         row = self._rows.get(subject)
         if row is not None:
             self._rows.move_to_end(subject)
-            if len(row.numbers) != self._numbers or len(row.walks) != self._walks:
-                row.grow(self._numbers, self._maps, self._walks)
+            if len(row.numbers) != self._numbers:
+                row.grow(self._numbers, self._maps)
         elif any(taken[seat[0]] for seat in seats):
             row = self._rows[subject] = Row()
-            row.grow(self._numbers, self._maps, self._walks)
+            row.grow(self._numbers, self._maps)
             if len(self._rows) > self._max:
                 self._rows.popitem(last=False)
                 self.forgotten += 1
@@ -171,7 +171,7 @@ class MemoryStore:
         return self._cells[name]
 
     def _new_cell(self, watch: Watch) -> Cell:
-        window, at, maps, walks = span(watch), self._numbers, self._maps, self._walks
+        window, at, maps = span(watch), self._numbers, self._maps
         match watch.kind:
             case "count":
                 self._numbers += 3
@@ -185,7 +185,6 @@ class MemoryStore:
                 self._numbers += 4
                 return Moments(at, window)
             case "steps":
-                self._walks += 1
-                return Walks(walks, window, self._digest, watch.reach)
+                return Walks(len(self._cells), window, self._digest, watch.reach)
             case "mark":
                 return Marks(len(self._cells), window)

@@ -28,7 +28,10 @@ class Walks:
         name, number = taken
         if not 0 <= number <= LIMIT:
             return self.look(row, time)
-        walks, family, reach = row.walks[self.at], self.digest(name), self.reach
+        walks = row.walks.get(self.at)
+        if walks is None:
+            walks = row.walks[self.at] = []
+        family, reach = self.digest(name), self.reach
         for place, walk in enumerate(walks):
             if walk.family == family and (not reach or walk.near(number, reach)):
                 if reach and walk.lo <= number <= walk.hi and time - walk.last <= self.window:
@@ -57,7 +60,7 @@ class Walks:
     def look(self, row: Row, time: int) -> Steps:
         """The longest walk that is not over; its family is not remembered by name."""
         best = NO_STEPS
-        for walk in row.walks[self.at]:
+        for walk in row.walks.get(self.at, ()):
             if walk.run >= max(best.run, 1) and time - walk.last <= self.window:
                 best = Steps(walk.run, walk.stride, "")
         return best
