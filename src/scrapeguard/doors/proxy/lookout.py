@@ -1,4 +1,4 @@
-"""Who waits long: one timer for all who wait, since setting and ending one for each request costs more than judging it."""
+"""Who waits long: one timer for all who wait, since one for each request would cost more than some detectors."""
 
 import asyncio
 from collections.abc import Callable
