@@ -70,13 +70,12 @@ class Request:
 
 def outgoing(scope: Mapping[str, Any], facts: Facts, strip: frozenset[bytes] = NONE) -> Request:
     """The request for the upstream. `strip` are headers in which an edge tells us something. Raises Malformed."""
-    headers = scope["headers"]
     trusted = facts.client.source in ("x-forwarded-for", "forwarded", "attested")
-    named = _named(headers)
+    named = _named(scope["headers"])
     plain = NONE if named else PLAIN
     host, hosts, lengths, coding, expects = b"", 0, [], b"", False
     fields: list[tuple[bytes, bytes]] = []
-    for field in headers:
+    for field in scope["headers"]:
         name, value = field
         if name in plain:
             fields.append(field)
