@@ -145,7 +145,8 @@ def test_a_report_reaches_the_worker_that_let_the_request_through(
         assert len(list(place.glob("scrapeguard-*/*"))) == 3
         for number in range(30):
             path = f"/page/{number}"
-            question = {"X-Original-URI": path, "X-Original-Method": "GET", "X-Forwarded-For": "192.0.2.1"}
+            visitor = f"192.0.2.{number}"  # one alone would be a walk, where one worker gets nearly all of it
+            question = {"X-Original-URI": path, "X-Original-Method": "GET", "X-Forwarded-For": visitor}
             answer = asked(deciding, "GET", "/check?mode=nginx", "127.0.0.1", CHROME | question)
             assert answer.status == 200
             report(reports, f"<190>nginx: sg={answer.getheader('X-SG-Request-Id')} 404 {number}")

@@ -4,11 +4,14 @@ import asyncio
 import functools
 import importlib.util
 import logging
+import signal
 import socket
 import ssl
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 
 import click
@@ -17,12 +20,16 @@ import uvicorn
 from scrapeguard.cli.collecting import settle
 from scrapeguard.cli.workers import Workers
 from scrapeguard.config import Config
+from scrapeguard.errors import ScrapeGuardError
 from scrapeguard.sidecar import ServerSettings
 from scrapeguard.stores import StoreSettings
 
 App = Callable[..., Awaitable[None]]
 Stop = Callable[[], None]
 
+log = logging.getLogger("scrapeguard.workers")
+
+FAULTY = 2  # exit code of a worker whose configuration is refused
 LOG = "%(levelname)s %(name)s %(message)s"
 FOREVER = 10**9  # seconds
 KEEP_ALIVE = 65  # seconds; longer than the minute for which most proxies keep a connection
@@ -90,12 +97,35 @@ def _work(application: Callable[[Stop], App], manner: Manner, bound: socket.sock
 
     async def begun() -> None:
         settle()
-        if tell is not None:
+        parent = parent_process()
+        if tell is not None and parent is not None:
             tell.send(True)
+            asyncio.get_running_loop().add_reader(parent.sentinel, _orphaned)
 
     logging.basicConfig(level=logging.INFO, format=LOG)
+    logging.getLogger("uvicorn.error").addFilter(_of_interest)
     server = uvicorn.Server(configured(lambda: application(lambda: stop(server, bound)), manner, begun))
-    server.run([bound])
+    try:
+        with suppress(KeyboardInterrupt):  # uvicorn has ended in order by then
+            server.run([bound])
+    except ScrapeGuardError as error:
+        if tell is None:
+            raise
+        log.error("a worker cannot begin: %s", error)
+        sys.exit(FAULTY)
+
+
+def _orphaned() -> None:
+    """Who started us was killed: nobody would replace or end us, so we end."""
+    asyncio.get_running_loop().remove_reader(parent_process().sentinel)  # type: ignore[union-attr]
+    log.error("the process that started this worker has died; the worker ends")
+    signal.raise_signal(signal.SIGTERM)
+
+
+def _of_interest(record: logging.LogRecord) -> bool:
+    """Not the traceback of each request that was cut off when the time at the end was over: uvicorn says how many."""
+    cause = None if record.exc_info is None else record.exc_info[1]
+    return not isinstance(cause, asyncio.CancelledError | KeyboardInterrupt)
 
 
 def stop(server: uvicorn.Server, bound: socket.socket) -> None:
