@@ -49,15 +49,13 @@ def judge(entries: list[tuple[str, LogEntry]]) -> list[Client]:
     for label, entry in sorted(entries, key=lambda pair: pair[1].time):
         client = clients.setdefault(entry.address, Client(entry.address, label, entry.agent or ""))
         client.requests += 1
-        verdict = replay.take(entry)
-        if verdict is None:
-            continue
-        for signal in verdict.signals:
-            client.signals[signal.detector] += 1
-            client.reasons[signal.detector] = f"{signal.weight}: {signal.reason}"
-        if verdict.rung is not Rung.ALLOW:
-            client.stopped_at = client.stopped_at or client.requests
-            client.rung = max(client.rung, verdict.rung.label, key=lambda label: Rung[label.upper()])
+        for verdict in replay.take([entry]):  # none, if it was no request
+            for signal in verdict.signals:
+                client.signals[signal.detector] += 1
+                client.reasons[signal.detector] = f"{signal.weight}: {signal.reason}"
+            if verdict.rung is not Rung.ALLOW:
+                client.stopped_at = client.stopped_at or client.requests
+                client.rung = max(client.rung, verdict.rung.label, key=lambda label: Rung[label.upper()])
     return list(clients.values())
 
 

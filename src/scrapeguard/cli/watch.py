@@ -3,7 +3,6 @@
 import logging
 import signal
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -51,11 +50,14 @@ def watch(
     batches = _batches(source, from_start)
     config = configuration.load(file)
     watching = Watch(config, publications, form, str(evidence.resolve()) if evidence else "")
-    signal.signal(signal.SIGTERM, _stop)
-    with suppress(KeyboardInterrupt):
-        for lines in batches:
-            watching.take(lines)
-            watching.tick(now())
+    ending: list[int] = []  # signals: between two batches, so that no record is torn
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: ending.append(number))
+    for lines in batches:
+        watching.take(lines)
+        watching.tick(now())
+        if ending:
+            break
     watching.close(now())
     click.echo(f"{watching.lines:,} lines, {watching.rejected:,} of them in no format that is known.", err=True)
 
@@ -73,7 +75,3 @@ def _batches(source: str, from_start: bool) -> tail.Batches:
     if not source.startswith(listening.UDP):
         return tail.follow(Path(source), from_start)
     return tail.datagrams(listening.bind_datagrams(source))
-
-
-def _stop(*_: object) -> None:
-    raise KeyboardInterrupt

@@ -4,7 +4,7 @@ The judge runs in enforce mode on a store of its own, so that standing, escalati
 Records in the evidence say what was: nothing imposed, and what would have been as `intended`.
 """
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -19,11 +19,11 @@ from scrapeguard.policy import CALM
 from scrapeguard.stores import StoreSettings
 from scrapeguard.stores.memory import MemoryStore
 
+BATCH = 256  # entries that are heard together
 CLIENT_WENT_AWAY = 499  # nginx's own status
 FINE, OBSERVED = CALM["enforce", False], CALM["observe", False]
 
 Heard = tuple[Facts, Verdict, Outcome]
-Source = tuple[str, int]  # SHA-256 of the file, line number
 T = TypeVar("T")
 
 
@@ -38,27 +38,31 @@ class Bench:
         self._judge = Judge(store, self.parts.panel, self.parts.policy, self.parts.lists, "enforce")
         self._recording = bool(evidence)
 
-    def hear(self, entry: LogEntry, source: Source | None = None) -> Heard | None:
-        """Judge one entry; None for what was no request: live, the server refuses that before the guard sees it.
+    def hear(self, entries: Iterable[LogEntry], sha256: str | None = None) -> list[Heard]:
+        """Judge entries and record them; what was no request is left out: live, the server refuses that before the
+        guard sees it. `sha256`: of the file that they are from; None = they are recorded as they come.
 
-        `source`: the line of a file that has a digest; None = it is recorded as it comes.
+        Step by step for all of a batch, since the code of one step stays in the processor's cache.
         """
-        if not entry.method:
-            return None
-        judge, parts = self._judge, self.parts
-        facts = parts.reader.read_log(entry)
-        status = entry.status or 0
-        outcome = Outcome(status, entry.bytes or 0, entry.micros or 0, status not in (0, CLIENT_WENT_AWAY))
-        if parts.notices.covers(facts):
+        asked = [entry for entry in entries if entry.method]
+        facts = [self.parts.reader.read_log(entry) for entry in asked]
+        outcomes = [_outcome(entry) for entry in asked]
+        verdicts = [self._judged(*each) for each in zip(facts, outcomes, strict=True)]
+        if self._recording:
+            sources = [None if sha256 is None else (sha256, entry.line) for entry in asked]
+            self.parts.evidence.logged(zip(facts, map(as_it_was, verdicts), outcomes, sources, strict=True))
+        return list(zip(facts, verdicts, outcomes, strict=True))
+
+    def _judged(self, facts: Facts, outcome: Outcome) -> Verdict:
+        judge = self._judge
+        if self.parts.notices.covers(facts):
             verdict = NOTICE
             drive(judge.note(facts))
         else:
             verdict = drive(judge(facts))
-        if self._recording:
-            parts.evidence.request(facts, as_it_was(verdict), outcome, source)
         if verdict.rung is Rung.ALLOW and judge.panel.wants(facts, outcome):
             drive(judge.note(facts, outcome))
-        return facts, verdict, outcome
+        return verdict
 
     def close(self) -> None:
         """Finish the evidence. Raises EvidenceError when some of it could not be written."""
@@ -67,6 +71,11 @@ class Bench:
         if evidence.dropped:
             sentence = f"{evidence.dropped:,} records could not be written to {evidence.directory}."
             raise EvidenceError(sentence, "Give --evidence a folder that can be written, on a disk with room.")
+
+
+def _outcome(entry: LogEntry) -> Outcome:
+    status = entry.status or 0
+    return Outcome(status, entry.bytes or 0, entry.micros or 0, status not in (0, CLIENT_WENT_AWAY))
 
 
 def offline(config: Config, evidence: str) -> Config:

@@ -7,13 +7,13 @@ Records in the evidence say what was: nothing imposed, and what would have been 
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 
 from scrapeguard.config import Config
 from scrapeguard.doors import log_file
-from scrapeguard.doors.bench import Bench
+from scrapeguard.doors.bench import BATCH, Bench
 from scrapeguard.doors.clients import Clients
 from scrapeguard.doors.formats import FORMATS, Parse, guess
 from scrapeguard.doors.log_file import LogFile
@@ -21,7 +21,7 @@ from scrapeguard.errors import FormatError, InputError
 from scrapeguard.evidence.canonical import Json
 from scrapeguard.evidence.log import EvidenceSettings
 from scrapeguard.facts.logged import LogEntry
-from scrapeguard.model import Verdict
+from scrapeguard.model import Facts, Verdict
 
 SAMPLE = 200  # lines from which the format is guessed
 SHOWN = 10  # rejected lines that are kept to be shown
@@ -97,46 +97,49 @@ class Replay:
         self.seconds += time.perf_counter() - began
 
     def _read(self, log: LogFile, report: FileReport, parse: Parse, lines: Lines, progress: Progress) -> None:
-        number = 0
+        number, entries = 0, []
         for number, line in enumerate(lines, 1):
             try:
                 if not line:
                     longest = f"It is longer than {log_file.LONGEST:,} bytes."
                     raise FormatError(longest if line is None else "It is empty.")
-                entry = parse(line, number)
+                entries.append(parse(line, number))
             except FormatError as error:
                 if len(self.bad) < SHOWN:
                     self.bad.append(BadLine(log.name, number, error.message, (line or "")[:EXCERPT]))
                 continue
-            report.parsed += 1
-            self.take(entry, report.sha256)
-            if not number & 1023:
+            if len(entries) == BATCH:
+                self.take(entries, report.sha256)
+                report.parsed += len(entries)
+                entries = []
                 progress(log.position())
+        self.take(entries, report.sha256)
+        report.parsed += len(entries)
         report.lines = number
 
-    def take(self, entry: LogEntry, sha256: str | None = None) -> Verdict | None:
-        """Judge one entry of the file with this digest; None for what was no request."""
-        self._clock(entry.time)
-        heard = self._bench.hear(entry, None if sha256 is None else (sha256, entry.line))
-        if heard is None:
-            self.unread += 1
-            return None
-        self.judged += 1
-        self._look(entry)
-        self.clients.note(*heard)
-        return heard[1]
+    def take(self, entries: Sequence[LogEntry], sha256: str | None = None) -> list[Verdict]:
+        """Judge entries of the file with this digest, in their order; no verdict is given on what was no request."""
+        for entry in entries:
+            self._clock(entry.time)
+        heard = self._bench.hear(entries, sha256)
+        self.judged += len(heard)
+        self.unread += len(entries) - len(heard)
+        for each in heard:
+            self._look(each[0])
+            self.clients.note(*each)
+        return [verdict for _, verdict, _ in heard]
 
     def _import(self, report: FileReport) -> None:
         """Record what was read, so that the records of a log can be seen to be all of it, or not."""
         counts: dict[str, Json] = {"lines": report.lines, "parsed": report.parsed, "problem": report.problem}
         self.parts.evidence.event("log.imported", {"file": report.sha256, "format": report.format, **counts})
 
-    def _look(self, entry: LogEntry) -> None:
-        if entry.agent is not None:
+    def _look(self, facts: Facts) -> None:
+        if facts.agent is not None:
             self.sees.add("agent")
-        if entry.referer is not None:
+        if facts.referer is not None:
             self.sees.add("referer")
-        if entry.headers is not None:
+        if facts.headers is not None:
             self.sees.add("headers")
 
     def _clock(self, now: int) -> None:

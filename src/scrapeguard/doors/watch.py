@@ -2,15 +2,15 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from scrapeguard.config import Config, lookup
-from scrapeguard.doors.bench import Bench
-from scrapeguard.doors.formats import FORMATS, guess
+from scrapeguard.doors.bench import BATCH, Bench
+from scrapeguard.doors.formats import FORMATS, Parse, guess
 from scrapeguard.errors import FormatError, InputError
 from scrapeguard.exports.decisions import Ban, Publication
-from scrapeguard.facts import address as addresses
-from scrapeguard.model import Rung, Verdict
+from scrapeguard.facts.logged import LogEntry
+from scrapeguard.model import Facts, Rung, Verdict
 
 log = logging.getLogger("scrapeguard.watch")
 
@@ -41,17 +41,20 @@ class Watch:
             self.rejected += len(lines)
             self.lines += len(lines)
             return
-        parse = FORMATS[self._form]
+        for start in range(0, len(lines), BATCH):
+            heard = self._bench.hear(self._read(FORMATS[self._form], lines[start : start + BATCH]))
+            if self._imposes:
+                for facts, verdict, _ in heard:
+                    if verdict.rung is not Rung.ALLOW:
+                        self._ban(facts, verdict)
+
+    def _read(self, parse: Parse, lines: Sequence[str]) -> Iterator[LogEntry]:
         for line in lines:
             self.lines += 1
             try:
-                entry = parse(line, self.lines)
+                yield parse(line, self.lines)
             except FormatError:
                 self.rejected += 1
-                continue
-            heard = self._bench.hear(entry)
-            if heard is not None and heard[1].rung is not Rung.ALLOW and self._imposes:
-                self._ban(entry.address, heard[1], entry.time)
 
     def tick(self, now: int) -> int:
         """Lift what has ended by `now` (microseconds since 1970) and publish what has changed; how many files did."""
@@ -73,16 +76,15 @@ class Watch:
         self.tick(now)
         self._bench.close()
 
-    def _ban(self, text: str, verdict: Verdict, now: int) -> None:
-        address = addresses.parse(text)
-        if address is None or not verdict.seconds:  # a name, or what the configuration denies for ever anyway
+    def _ban(self, facts: Facts, verdict: Verdict) -> None:
+        client = facts.client
+        if not client.network or not verdict.seconds:  # a name, or what the configuration denies for ever anyway
             return
-        key, _ = addresses.keys(address)
-        before = self._bans.get(key)
+        before = self._bans.get(client.key)
         if before is not None and before.rung >= verdict.rung and verdict.cause == "standing":
             return  # it still lasts
         if before is not None or len(self._bans) < MOST:
-            self._bans[key] = Ban(key, verdict.rung, now + verdict.seconds * 1_000_000)
+            self._bans[client.key] = Ban(client.key, verdict.rung, facts.time + verdict.seconds * 1_000_000)
 
 
 def now() -> int:

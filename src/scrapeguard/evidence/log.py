@@ -7,7 +7,7 @@ the other costs a third of doing so between two visitors. Events are written at 
 import atexit
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -79,6 +79,20 @@ class EvidenceLog:
             self.flush()
         else:
             self._syncer.wake()
+
+    def logged(self, heard: Iterable[tuple[Facts, Verdict, Outcome, record.Source | None]]) -> None:
+        """Record requests that were read from a log, all with one write."""
+        if self.directory is None:
+            return
+        self._ready()
+        force, moment = self._force.short, now()
+        self._waiting += [
+            (facts, verdict, outcome, force, source, 0 if source is None else moment, "", None)
+            for facts, verdict, outcome, source in heard
+            if self._every_request or record.odd(facts, verdict)
+        ]
+        self.flush()
+        self._syncer.wake()
 
     def event(self, kind: str, fields: Mapping[str, Json]) -> None:
         """Record something that is no request. Raises TypeError for floats and the like: see canonical.py."""
