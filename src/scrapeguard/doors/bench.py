@@ -19,7 +19,7 @@ from scrapeguard.policy import CALM
 from scrapeguard.stores import StoreSettings
 from scrapeguard.stores.memory import MemoryStore
 
-BATCH = 256  # entries that are heard together
+BATCH = 1024  # entries that are heard together
 CLIENT_WENT_AWAY = 499  # nginx's own status
 FINE, OBSERVED = CALM["enforce", False], CALM["observe", False]
 
