@@ -13,6 +13,7 @@ from rich.text import Text
 
 from scrapeguard import config
 from scrapeguard.cli import comparing
+from scrapeguard.cli.collecting import settle
 from scrapeguard.doors.clients import Track, iso
 from scrapeguard.doors.compare import compare
 from scrapeguard.doors.formats import FORMATS
@@ -74,6 +75,7 @@ def replay(
 def _session(settings: Path | None, logs: tuple[str, ...], forced: str | None, evidence: str) -> Replay:
     """The logs, judged by one configuration."""
     session = Replay(config.load(settings), evidence)
+    settle()
     try:
         _read(session, logs, forced, sum(size(name) for name in logs))
     finally:

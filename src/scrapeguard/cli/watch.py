@@ -9,6 +9,7 @@ import click
 
 from scrapeguard import config as configuration
 from scrapeguard.cli import listening
+from scrapeguard.cli.collecting import settle
 from scrapeguard.doors import tail
 from scrapeguard.doors.formats import FORMATS
 from scrapeguard.doors.watch import Watch, now
@@ -50,6 +51,7 @@ def watch(
     batches = _batches(source, from_start)
     config = configuration.load(file)
     watching = Watch(config, publications, form, str(evidence.resolve()) if evidence else "")
+    settle()
     ending: list[int] = []  # signals: between two batches, so that no record is torn
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: ending.append(number))
