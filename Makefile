@@ -21,8 +21,10 @@ demo: venv
 test: venv
 	$(BIN)/python -m pytest $(ARGS)
 
+# kill -9 at random moments, so many rounds; SCRAPEGUARD_SEED=… for others.
+ROUNDS ?= 200
 chaos: venv
-	SCRAPEGUARD_CHAOS=200 $(BIN)/python -m pytest --timeout 0 tests/chaos
+	SCRAPEGUARD_CHAOS=$(ROUNDS) $(BIN)/python -m pytest --timeout 0 -s tests/chaos
 
 attacks: venv
 	$(BIN)/python -m pytest --timeout 0 tests/attacks --mutations 2000

@@ -363,6 +363,18 @@ def test_the_evidence_holds_the_same_incidents(log: Path, tmp_path: Path) -> Non
     ]
 
 
+def test_who_changed_his_address_is_found_whichever_log_is_imported_first(tmp_path: Path) -> None:
+    before = write(tmp_path / "before", [text for _, text in scraper("198.51.100.9", 20)])
+    after = write(tmp_path / "after", [text for _, text in scraper("198.51.100.10", 300)])
+    told = []
+    for name, order in (("right", (before, after)), ("wrong", (after, before))):
+        replayed(*order, evidence=str(tmp_path / name))
+        found = [each.found for each in incidents(tmp_path / name)]
+        told.append([(each.subjects, each.opened, [link.reason for link in each.links]) for each in found])
+    assert told[0] == told[1]
+    assert [reasons for *_, reasons in told[0]] == [["network"], ["network"]]
+
+
 def test_evidence_that_cannot_be_written_is_told(log: Path, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file, not a folder")
     done = command(log, "--evidence", tmp_path / "out")

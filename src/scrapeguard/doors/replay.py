@@ -130,9 +130,14 @@ class Replay:
         return [verdict for _, verdict, _ in heard]
 
     def _import(self, report: FileReport) -> None:
-        """Record what was read, so that the records of a log can be seen to be all of it, or not."""
+        """Record what was read, so that the records of a log can be seen to be all of it, or not.
+
+        The next log gets a segment of its own, as segments are read back in the order of their times: so it does not
+        matter which log was imported first.
+        """
         counts: dict[str, Json] = {"lines": report.lines, "parsed": report.parsed, "problem": report.problem}
         self.parts.evidence.event("log.imported", {"file": report.sha256, "format": report.format, **counts})
+        self.parts.evidence.close()
 
     def _look(self, facts: Facts) -> None:
         if facts.agent is not None:

@@ -4,7 +4,7 @@ What is looked at are the requests that may tell (`entry.telling`): the first of
 signals, and the odd ones. Remembered are the last refusals, by what was refused looked like, by where it stood in a
 walk and by its reference, and who used which session or key; each table has a bound, the longest unseen is forgotten.
 A link found here is a candidate: chance.py says how often it would join strangers, and incidents.py who is joined.
-Links need the order of time: between access logs that were imported one after the other, some are not found.
+Links need the order of time, which entry.py gives: an access log that is imported has segments of its own.
 """
 
 import re
