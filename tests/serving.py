@@ -104,7 +104,7 @@ def serve(
     extra: tuple[str, ...] = (),
 ) -> Iterator[Served]:
     """Serve `target` with a configuration; evidence goes to `folder`/evidence. The process is ended on the way out."""
-    (folder / "marks").mkdir(parents=True)
+    (folder / "marks").mkdir(parents=True, exist_ok=True)
     (folder / "guard.toml").write_text(config + '\n[evidence]\ndirectory = "evidence"\n', "utf-8")
     port = free_port()
     command = [part.format(target=target, port=port) for part in COMMANDS[server] + extra]

@@ -11,18 +11,20 @@ log = logging.getLogger("scrapeguard")
 async def lifespan(
     app: ASGIApp, close: Callable[[], Awaitable[None]], scope: Scope, receive: Receive, send: Send
 ) -> None:
-    """Pass the lifespan on; an app that has none raises at once, as Django's does.
+    """Pass the lifespan on; an app that has none raises at once, as Django's does, or returns.
 
     `close` is awaited before the server hears that the shutdown is complete: it waits for nothing after that.
     """
-    asked = False
+    has_one = False
 
     async def watching_receive() -> Message:
-        nonlocal asked
-        asked = True
+        nonlocal has_one
+        has_one = True
         return await receive()
 
     async def closing_send(message: Message) -> None:
+        nonlocal has_one
+        has_one = True
         if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
             await close()
         await send(message)
@@ -30,9 +32,10 @@ async def lifespan(
     try:
         await app(scope, watching_receive, closing_send)
     except Exception as error:
-        if asked:  # it has one, and it failed
+        if has_one:  # and it failed
             raise
         log.debug("the app has no lifespan: %r", error)
+    if not has_one:
         await receive()
         await send({"type": "lifespan.startup.complete"})
         await receive()

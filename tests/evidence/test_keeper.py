@@ -3,6 +3,7 @@
 import base64
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -199,6 +200,8 @@ def test_a_checkpoint_is_stamped_and_a_dead_authority_is_told_once_and_asked_aga
         assert kept.anchor(NOW) == 1
         assert kept.anchor(NOW + 60 * keeper.SECOND) == 1
     assert [kind for kind, _ in events] == ["anchor.delayed", "anchor", "anchor"]
+    for asked, (_, told) in zip((NOW, NOW + 60 * keeper.SECOND), events[1:], strict=True):
+        assert abs(told["ahead_us"] - (asked - time.time_ns() // 1000)) < 30 * keeper.SECOND  # type: ignore[operator]
     stamped = tmp_path / "ev/log/2026-11/checkpoints/10"
     name = stamps.Authority(url, ()).name
     assert stamped.with_name(f"10.{name}.tsr").exists()

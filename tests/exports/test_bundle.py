@@ -74,6 +74,24 @@ def test_an_unpacked_folder_is_checked_like_the_zip(made: Bundle, tmp_path: Path
     assert verify(str(tmp_path), brought(made)).failed == "C1"
 
 
+def test_who_was_killed_during_it_and_found_later_is_told_and_who_was_killed_after_it_is_not(tmp_path: Path) -> None:
+    scene(tmp_path / "evidence")
+    exported(tmp_path)  # its hours are counted and committed to
+    (found,) = incidents(tmp_path / "evidence")
+    told = {"damage": (), "damaged": 0, "head": "0" * 64, "records": 9, "seq": 8, "torn": None, "unopened": 0}
+    more = {"unwritten": {"ms": 50, "records": 512}}
+    for name, last in (("during", found.last), ("after", found.last + 7200 * 1_000_000)):
+        log = open_log(tmp_path / "evidence")
+        log.event("recovery", {**told, **more, "last": last, "segment": f"{name}.jsonl"})
+        log.close()
+        bundle = exported(tmp_path)
+    result = verify(str(bundle.path), brought(bundle))
+    assert result.code == UNANCHORED
+    (note,) = [note for note in result.notes if "was killed" in note]
+    assert note.startswith(f"during.jsonl was killed or broke off after record 8 of {moment(found.last)}")
+    assert "at most 512, or those of 50 ms" in note
+
+
 def test_an_incident_over_several_segments_is_one_bundle_that_verifies(tmp_path: Path) -> None:
     logs = [open_log(tmp_path / "evidence", max_segment_mb=1) for _ in range(2)]
     for number in range(1500):

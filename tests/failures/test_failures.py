@@ -3,11 +3,14 @@
 Each with a real server, and an incident of which a bundle is exported and verified as the other side would.
 """
 
+import json
 import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +173,27 @@ def test_a_folder_that_cannot_be_written_at_first(tmp_path: Path, disk: Disk) ->
     incomplete(checked(tmp_path), rf"^{gap['count']} records of \S+ from {WHEN} to {WHEN} could not be written \(EROFS")
 
 
+def test_a_process_that_is_killed(tmp_path: Path) -> None:
+    """Whether it had anything in hand nobody knows: that is said, and what is there is not called incomplete."""
+    authority = Authority(tmp_path / "tsa")
+    with site(tmp_path) as served:
+        Visits(served).come()
+        killed = {record["what"]["segment"] for record in served.records() if record["k"] == "start"}
+        served.process.kill()
+        served.process.wait()
+    with site(tmp_path) as served:
+        Visits(served).come()
+        served.stop()
+    with authority.serve() as url:
+        result = checked(tmp_path, authority, url)
+    assert (result.code, result.missing) == (ANCHORED, [])
+    told = [
+        re.match(rf"(\S+) was killed or broke off after record \d+ of {WHEN}, found", note) for note in result.notes
+    ]
+    assert {match[1] for match in told if match} == killed
+    assert any("at most 512, or those of 50 ms, waited by its settings" in note for note in result.notes)
+
+
 def test_a_redis_that_is_killed(tmp_path: Path, own_server: RedisServer) -> None:
     """Nobody is on a list here, as those are judged without the store; the scraper is one by how it comes."""
     with site(tmp_path, OBSERVING + f'[store]\nurl = "{own_server.url}"\n') as served:
@@ -187,32 +211,100 @@ def test_a_redis_that_is_killed(tmp_path: Path, own_server: RedisServer) -> None
     incomplete(checked(tmp_path), pattern)
 
 
-def test_a_clock_that_is_set_back_an_hour_and_put_right_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program("faketime")
-    library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
-    offset = tmp_path / "offset"
-    offset.write_text("+0")
-    for name, value in (
-        ("LD_PRELOAD", str(library)),
-        ("FAKETIME_TIMESTAMP_FILE", str(offset)),
-        ("FAKETIME_NO_CACHE", "1"),
-        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-    ):
-        monkeypatch.setenv(name, value)
-    with site(tmp_path) as served:
+class Clock:
+    """The wall clock of a site, and of the keeper beside it: off by as many seconds as it is set to."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        program("faketime")
+        library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+        self._monkeypatch, self._off = monkeypatch, folder / "offset"
+        self._environment = {
+            "LD_PRELOAD": str(library),
+            "FAKETIME_TIMESTAMP_FILE": str(self._off),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        }
+        self.set(0)
+
+    def set(self, seconds: int) -> None:
+        self._off.write_text(f"{seconds:+}")
+
+    @contextmanager
+    def site(self, folder: Path, config: str = CONFIG) -> Iterator[Served]:
+        """A site with this clock; the authority of the test has the right time."""
+        with ExitStack() as stack:
+            with self._monkeypatch.context() as patch:
+                for name, value in self._environment.items():
+                    patch.setenv(name, value)
+                served = stack.enter_context(site(folder, config))
+            yield served
+
+    def command(self, *words: str | Path) -> bytes:
+        """What `scrapeguard` prints with this clock."""
+        program = Path(sys.executable).with_name("scrapeguard")
+        return subprocess.check_output([program, *words], env=os.environ | self._environment)
+
+
+@pytest.fixture
+def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(tmp_path, monkeypatch)
+
+
+def test_a_clock_that_is_set_back_an_hour_and_put_right_again(tmp_path: Path, clock: Clock) -> None:
+    with clock.site(tmp_path) as served:
         visits = Visits(served)
         visits.until("clock")
-        for new, step in (("-3600", -3600), ("+0", 3600)):
-            offset.write_text(new)
+        for new, step in ((-3600, -3600), (0, 3600)):
+            clock.set(new)
             wait_until(lambda step=step: stepped(visits, step), served)
             visits.come()
         served.stop()
         assert requests(served) == visits.count
-    for name in ("LD_PRELOAD", "FAKETIME_TIMESTAMP_FILE"):
-        monkeypatch.delenv(name)
     result = checked(tmp_path)
     incomplete(result, rf"machine was stepped by -3600\.\d s, seen on {WHEN}")
     incomplete(result, rf"machine was stepped by \+3600\.\d s, seen on {WHEN}")
+
+
+def anchoring(authority: Authority, url: str) -> str:
+    return CONFIG + f'stamp_seconds = 1\nauthorities = ["{url}"]\nauthority_roots = ["{authority.root}"]\n'
+
+
+def test_a_clock_that_was_an_hour_ahead_and_is_put_right_while_nobody_runs(tmp_path: Path, clock: Clock) -> None:
+    authority = Authority(tmp_path / "tsa")
+    with authority.serve() as url:
+        clock.set(3600)
+        with clock.site(tmp_path, anchoring(authority, url)) as served:
+            Visits(served).until("anchor")
+            served.stop()
+        clock.set(0)
+        released(tmp_path / "site/evidence")
+        with clock.site(tmp_path, anchoring(authority, url)) as served:
+            visits = Visits(served)
+            wait_until(lambda: stepped(visits, -3600), served)
+            served.stop()
+        result = checked(tmp_path, authority, url)
+    incomplete(result, rf"machine was stepped by -3600\.\d s, seen on {WHEN}")
+    incomplete(result, r"^C8: .* stamped before that, .*: the clock was ahead by 3[56]\d\d\.\d s")
+    assert result.anchored
+
+
+def test_a_clock_that_is_an_hour_ahead_of_the_authority_all_the_time(tmp_path: Path, clock: Clock) -> None:
+    authority = Authority(tmp_path / "tsa")
+    clock.set(3600)
+    with authority.serve() as url:
+        with clock.site(tmp_path, anchoring(authority, url)) as served:
+            Visits(served).until("anchor")
+            served.stop()
+        evidence, bundle = tmp_path / "site/evidence", tmp_path / "bundle.zip"
+        released(evidence)
+        (incident, *_) = json.loads(clock.command("incidents", "--json", evidence))
+        given = {"--config": tmp_path / "site/guard.toml", "--evidence": evidence, "--out": bundle}
+        clock.command("export", incident["id"], *(word for pair in given.items() for word in pair))
+        key = json.loads((evidence / "keys/keys.jsonl").read_text().splitlines()[-1])["vkey"]
+        result = verify(str(bundle), trust([key], [str(authority.root)], []))
+    incomplete(result, r"^C8: .* stamped before that, .*: the clock was ahead by 3[56]\d\d\.\d s")
+    incomplete(result, r"^C8: the log itself says that its clock was 3[56]\d\d s ahead of an authority's")
+    assert result.anchored
 
 
 def stepped(visits: Visits, seconds: int) -> bool:
@@ -276,3 +368,4 @@ def test_without_a_failure_it_is_complete(tmp_path: Path) -> None:
     with authority.serve() as url:
         result = checked(tmp_path, authority, url)
     assert (result.code, result.missing) == (ANCHORED, [])
+    assert not any("was killed" in note for note in result.notes)

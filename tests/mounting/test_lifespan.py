@@ -33,6 +33,15 @@ def test_an_app_that_knows_no_lifespan_is_answered_for(tmp_path: Path) -> None:
     assert run(app, tmp_path) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
+def test_an_app_that_passes_over_a_lifespan_is_answered_for_and_its_evidence_closed(tmp_path: Path) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    assert run(app, tmp_path) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert any(b'"k":"close"' in file.read_bytes() for file in tmp_path.rglob("*.jsonl"))
+
+
 def test_the_evidence_is_closed_before_the_server_hears_that_all_is_done(tmp_path: Path) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         for step in ("startup", "shutdown"):

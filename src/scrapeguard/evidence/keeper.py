@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from scrapeguard.errors import EvidenceError, FormatError
+from scrapeguard.errors import FormatError
 from scrapeguard.evidence import clock, keys, overblock, segment
 from scrapeguard.evidence.canonical import Json
 from scrapeguard.evidence.checkpoint import Signer, Verifier
@@ -20,7 +20,7 @@ from scrapeguard.evidence.closing import Windows, recount
 from scrapeguard.evidence.hour import HOUR, hour_of
 from scrapeguard.evidence.retention import retire
 from scrapeguard.evidence.sequencer import FOLDER, Sequencer
-from scrapeguard.evidence.stamps import Authority, Witness, roots
+from scrapeguard.evidence.stamps import Authority, Witness, authorities, witness
 from scrapeguard.evidence.vault import Vault
 
 log = logging.getLogger("scrapeguard.keeper")
@@ -82,16 +82,17 @@ class Keeper:
         self.retention = retention
         self.settings = settings
         self._event = event
-        self._authorities = _authorities(settings, base)
-        self._witnesses = [_witness(text) for text in settings.witnesses]
+        self._authorities = authorities(settings.authorities, [base / path for path in settings.authority_roots])
+        self._witnesses = [witness(text) for text in settings.witnesses]
         self._late: dict[str, int] = {}  # who did not answer -> since when
         self._stamped = -1  # size of the last stamped checkpoint
         self._stamped_at = 0
+        self.ahead: int | None = None  # microseconds that our clock was ahead of an authority's at the last anchoring
         self._seen: dict[str, int] = {}  # witness -> the largest size it cosigned
         keys.ensure(directory, settings.name(), now)
         self._reported: set[str] = set()
         self._looked = 0
-        self._clock = clock.Clock()
+        self._clock = clock.recall(directory)
         self._watched = self._alarmed = 0  # when it looked after people, and when it raised an alarm
         self._drained = False  # nothing new was found at the last look
         self.sequencer, self.windows = self._begin(now)
@@ -142,10 +143,11 @@ class Keeper:
         return recount({month: path for month, path in folders.items() if (path / "checkpoint").exists()})
 
     def look_at_clock(self) -> None:
-        """Record the state of the clock, if there is something new about it."""
+        """Record the state of the clock, if it is new, also against what the keeper before saw. Raises OSError."""
         told = self._clock.look(*clock.now(), clock.state())
         if told is not None:
             self._event("clock", told)
+        self._clock.remember(self.directory)
 
     def look_after(self, now: int) -> None:
         """Once an hour: make the key of a day before it begins, and destroy what is past its time. Raises OSError."""
@@ -188,20 +190,27 @@ class Keeper:
         if not size:
             return 0
         path = self.sequencer.archive()
-        asked: dict[str, Callable[[], object]] = {a.name: partial(a.stamp, path) for a in self._authorities}
-        for witness in self._witnesses:
-            seen = self._seen.get(witness.key.name, 0)
-            asked[witness.key.name] = partial(self._cosign, witness, path, seen)
+        self.ahead = None
+        asked: dict[str, Callable[[], object]] = {
+            each.name: partial(self._stamp, each, path, now) for each in self._authorities
+        }
+        for one in self._witnesses:
+            asked[one.key.name] = partial(self._cosign, one, path, self._seen.get(one.key.name, 0))
         anchored = [name for name, ask in asked.items() if self._asked(name, now, ask)]
         if anchored:
-            self._event("anchor", {"by": tuple(anchored), "origin": self.sequencer.checkpoint.origin, "size": size})
+            told: dict[str, Json] = {"origin": self.sequencer.checkpoint.origin, "size": size}
+            self._event("anchor", {"ahead_us": self.ahead, "by": tuple(anchored), **told})
             self._stamped = size
         self._stamped_at = now
         return len(anchored)
 
-    def _cosign(self, witness: Witness, path: Path, seen: int) -> None:
-        witness.cosign(path, self.sequencer.tiles, seen)
-        self._seen[witness.key.name] = self.sequencer.checkpoint.size
+    def _stamp(self, authority: Authority, path: Path, now: int) -> None:
+        ahead = now - authority.stamp(path).time
+        self.ahead = max(ahead, self.ahead or 0, key=abs)
+
+    def _cosign(self, one: Witness, path: Path, seen: int) -> None:
+        one.cosign(path, self.sequencer.tiles, seen)
+        self._seen[one.key.name] = self.sequencer.checkpoint.size
 
     def _asked(self, name: str, now: int, ask: Callable[[], object]) -> bool:
         """Ask somebody outside; a failure is told once, and so is its end, with how long it lasted."""
@@ -225,19 +234,3 @@ class Keeper:
 
     def _trusted(self) -> list[Verifier]:
         return [change.new for change in keys.history(self.directory)]
-
-
-def _witness(text: str) -> Witness:
-    vkey, _, url = text.partition(" ")
-    return Witness(url.strip(), Verifier.parse(vkey))
-
-
-def _authorities(settings: KeeperSettings, base: Path) -> list[Authority]:
-    """The authorities named in the settings; the paths of their roots are relative to `base`."""
-    if settings.authorities and not settings.authority_roots:
-        raise EvidenceError(
-            "[keeper] names time-stamp authorities but no root to check them against.",
-            "Put the PEM files of their roots into authority_roots.",
-        )
-    found = roots([base / path for path in settings.authority_roots])
-    return [Authority(url, found) for url in settings.authorities]

@@ -145,8 +145,8 @@ class EvidenceLog:
         self._waiting: list[record.Waiting] = []  # appended to without the lock
         setting = self._settings
         self._syncer = Syncer(setting.fsync_records - self._together, setting.fsync_ms / 1000, self.flush, self._lost)
-        largest = setting.max_segment_mb << 20
-        self._writer = Writer(self.directory or Path(), largest, self._force, self._syncer)
+        largest, unwritten = setting.max_segment_mb << 20, {"ms": setting.fsync_ms, "records": setting.fsync_records}
+        self._writer = Writer(self.directory or Path(), largest, unwritten, self._force, self._syncer)
         self._writer.dropped = dropped
 
     def _flush(self) -> None:

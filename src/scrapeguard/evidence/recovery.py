@@ -38,9 +38,10 @@ def heads(directory: Path, own: str) -> tuple[list[Json], list[Path]]:
     found: list[Json] = []
     orphans = []
     for path in others:
-        last = parse(_last(path)) or {}
-        state = "closed" if last.get("k") == "close" else "open" if alive(path) else "cut"
-        found.append({"digest": digest(_last(path)), "segment": path.name, "seq": last.get("seq", -1), "state": state})
+        living, raw = alive(path), _last(path)  # in this order: who ends meanwhile has written its close by then
+        last = parse(raw) or {}
+        state = "closed" if last.get("k") == "close" else "open" if living else "cut"
+        found.append({"digest": digest(raw), "segment": path.name, "seq": last.get("seq", -1), "state": state})
         if state == "cut" and path.name not in known:
             orphans.append(path)
     return found, orphans
@@ -49,10 +50,13 @@ def heads(directory: Path, own: str) -> tuple[list[Json], list[Path]]:
 def recover(path: Path) -> Fields:
     """What a dead process left: its good records, the torn tail, every place where the chain does not hold.
 
-    `unopened` counts records whose openings are not whole under them: the last one, when the tear went through them.
+    `last` is when the last good record was written, about; `unwritten` how much its settings let wait at most: of what
+    waited nobody knows. `unopened` counts records whose openings are not whole under them: the last one, when the tear
+    went through them.
     """
-    records, seq, prev, unopened = 0, -1, "", 0
+    records, seq, prev, unopened, last = 0, -1, "", 0, 0
     torn: Fields | None = None
+    unwritten: Json = None
     damage: list[Json] = []
     for line in lines(path):
         parsed = parse(line.raw) if line.whole else None
@@ -65,19 +69,29 @@ def recover(path: Path) -> Fields:
         elif parsed is None or (prev and (parsed["prev"] != prev or parsed["seq"] != seq + 1)):
             damage.append(place)
         if parsed is not None:
-            records, seq = records + 1, parsed["seq"]
+            records, seq, what = records + 1, parsed["seq"], parsed["what"]
+            last = max(last, _whole(what.get("imported")) or parsed["t"])
+            if parsed["k"] == "start" and isinstance(most := what.get("unwritten"), dict):
+                unwritten = {name: _whole(most.get(name)) for name in ("ms", "records")}
             unopened += "sd" in parsed and not line.sealed
         prev = "" if parsed is None else digest(line.raw)
     return {
         "damage": damage[:LISTED],
         "damaged": len(damage),
         "head": prev,
+        "last": last,
         "records": records,
         "segment": path.name,
         "seq": seq,
         "torn": torn,
         "unopened": unopened,
+        "unwritten": unwritten,
     }
+
+
+def _whole(value: object) -> int:
+    """A number out of a file that may be damaged; 0 when it is none."""
+    return value if type(value) is int else 0
 
 
 def _recovered(path: Path) -> Iterator[str]:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from cryptography import x509
 
-from scrapeguard.errors import FormatError
+from scrapeguard.errors import EvidenceError, FormatError
 from scrapeguard.evidence import timestamp
 from scrapeguard.evidence.checkpoint import Verifier, cosigned_at, parse
 from scrapeguard.evidence.sequencer import put
@@ -105,3 +105,20 @@ def roots(paths: Sequence[Path]) -> tuple[x509.Certificate, ...]:
         except (OSError, ValueError) as error:
             raise FormatError(f"{path}: no certificate can be read from it.", f"{error}") from error
     return tuple(found)
+
+
+def authorities(urls: Sequence[str], paths: Sequence[Path]) -> list[Authority]:
+    """The authorities that are configured, with the PEM files of their roots. Raises EvidenceError and FormatError."""
+    if urls and not paths:
+        raise EvidenceError(
+            "[keeper] names time-stamp authorities but no root to check them against.",
+            "Put the PEM files of their roots into authority_roots.",
+        )
+    found = roots(paths)
+    return [Authority(url, found) for url in urls]
+
+
+def witness(text: str) -> Witness:
+    """A witness as configured: "<vkey> <url>". Raises FormatError."""
+    vkey, _, url = text.partition(" ")
+    return Witness(url.strip(), Verifier.parse(vkey))

@@ -65,27 +65,15 @@ REQUESTS, VALIDITY = "data/analysis/requests.csv", "data/notices/validity.csv"
 EXHIBITS, WARC = "data/exhibits/", uuid.UUID("0a4f4f56-3f0b-5c0f-8a35-1f5d6a1c9b72")
 TAGMANIFEST, SEAL = "tagmanifest-sha256.txt", "seal/seal-sha256.txt"
 CHECKS = {
-    "C1": "files",
-    "C2": "seal",
-    "C3": "checkpoints",
-    "C4": "time stamps",
-    "C5": "roots",
-    "C6": "inclusion",
-    "C7": "records",
-    "C8": "times",
-    "C9": "disclosures",
-    "C10": "completeness",
-    "C11": "figures",
-    "C12": "exhibits",
+    "C1": "files", "C2": "seal", "C3": "checkpoints", "C4": "time stamps", "C5": "roots", "C6": "inclusion",
+    "C7": "records", "C8": "times", "C9": "disclosures", "C10": "completeness", "C11": "figures", "C12": "exhibits",
     "C13": "links",
-}
+}  # fmt: skip
 PUBLIC = {  # kinds of records of the log about itself, all of which are shown
     "start", "close", "gap", "recovery", "damage", "clock", "config.activated", "notice.published", "window.close",
     "anchor", "anchor.delayed", "anchor.resumed", "key.rotated", "selftest.result", "retention", "gap.start", "gap.end",
     "alarm.overblock", "link.rejected",
 }  # fmt: skip
-
-
 READING = (
     "the reports, the drafts in data/certificates and other prose are a reading of the records: the seal dates them "
     "and does not prove them. The load of others, prices, expenses and the catalogue's size are what the maker says"
@@ -205,7 +193,7 @@ class Check:
                 self.progress(at, log.size - log.start)
         audit.finish()
         looked = audit.looked(self.logs)
-        looked["C8"] = self._times(result, audit.put_back)
+        looked["C8"] = self._times(result, audit)
         for self.at in ("C5", "C6", "C7", "C8", "C9", "C10"):
             result.steps.append((self.at, looked[self.at]))
         for self.at, look in {"C11": audit.figures, "C12": audit.exhibits.check}.items():
@@ -214,6 +202,7 @@ class Check:
         result.steps.append(("C13", audit.links.check(audit.sums.actors, bool(audit.number["dark"]))))
         check_reports(files)  # at last, so that a changed figure is named itself
         result.missing += audit.missing
+        result.notes += audit.notes
         self._conclude(result)
 
     def _stamps(self, files: "Files", result: Result) -> str:
@@ -232,10 +221,11 @@ class Check:
         result.notes += late.notes
         return f"{count} time stamps over checkpoints and the seal, {late.good} of an authority that you named"
 
-    def _times(self, result: Result, put_back: list[tuple[str, int, int]]) -> str:
+    def _times(self, result: Result, audit: "Audit") -> str:
         """What is proved about when; records that say a time which the time stamps contradict are refused.
 
-        Unless the log itself says later that its clock was put back by as much: then it was ahead, and that is told.
+        Unless the log itself says that its clock was ahead of an authority's, or later put back, by as much: then it
+        was ahead, and that is told.
         """
         self.at = "C8"
         limit, worst = self.trust.max_delay * SECOND, 0
@@ -245,10 +235,11 @@ class Check:
                     continue
                 if span.last > span.until + SKEW:
                     told = f"a record says {moment(span.last)}, but was stamped before that, on {moment(span.until)}"
-                    back = sum(step for shard, leaf, step in put_back if (shard, leaf) > (log.shard, span.low))
-                    if span.last > span.until + SKEW + back:
+                    back = sum(step for *at, step in audit.put_back if at > [log.shard, span.low])
+                    ahead = max([by for *at, by in audit.off if at >= [log.shard, span.low]], default=0)
+                    if span.last > span.until + SKEW + max(back, ahead):
                         raise Refused(told, log.folder + "records.jsonl")
-                    why = f"the clock was ahead, and put back by {back / SECOND:.1f} s in all later"
+                    why = f"the clock was ahead by {ahead / SECOND:.1f} s, or put back by {back / SECOND:.1f} s later"
                     result.missing.append(f"C8: {log.folder}: {told}: {why}. When it was lies between the bounds alone")
                 worst = max(worst, span.until - span.first)
                 if span.until - span.first > limit:
@@ -257,6 +248,10 @@ class Check:
                         f"is of {moment(span.until)}, more than {self.trust.max_delay} s later"
                     )
             result.bounds += log.bounds()
+        off = max([by for *_, by in audit.off], key=abs, default=0) // SECOND
+        if abs(off) * SECOND > SKEW:
+            side = "ahead of" if off > 0 else "behind"
+            result.missing.append(f"C8: the log itself says that its clock was {abs(off)} s {side} an authority's")
         if not any(log.stamps for log in self.logs):
             return "no time stamp was checked against a root from outside: when is only what the log's own clock says"
         return f"{len(result.bounds)} spans between time stamps; at most {worst // SECOND} s from event to stamp"
@@ -725,7 +720,6 @@ class Writer:
     seq: int = -1
     mono: int = -1
     digest: str = ""
-    line: int = 0
     started: bool = False  # its first record is here
     asked: bool = False  # it has requests here
     forces: set[tuple[str, str]] = field(default_factory=set)  # short digests of settings and notices put in force
@@ -768,6 +762,8 @@ class Audit:
         self.counts: dict[tuple[str, str], Counter[str]] = {}  # (subject, hour) -> writer -> n
         self.waiting: dict[tuple[str, str], Runs] = {}  # the same, those that no close covered yet
         self.put_back: list[tuple[str, int, int]] = []  # log and leaf where a clock was, and by how many microseconds
+        self.off: list[tuple[str, int, int]] = []  # the same, where it was ahead of an authority's
+        self.notes: list[str] = []
         self.events: dict[str, list[tuple[int, str]]] = {}  # log -> leaf and kind of what no close covered yet
         self.covered: dict[str, int] = {}  # log -> up to which leaf closes say how many there are
         self.late: dict[str, int] = {}  # authority -> since when it does not answer
@@ -908,6 +904,8 @@ class Audit:
             self.events.setdefault(log.shard, []).append((index, kind))
         if kind == "clock" and what["step_us"] < 0:
             self.put_back.append((log.shard, index, -what["step_us"]))
+        if kind == "anchor":
+            self.off.append((log.shard, index, int((what.get("ahead_us") or 0) / SECOND) * SECOND))
         if kind == "link.rejected":
             self.links.rejected.add(str(what["link"]))
         if kind == "window.close":
@@ -918,15 +916,13 @@ class Audit:
     def _missing(self, kind: str, what: dict[str, Any], name: str, time: int) -> Iterator[str]:
         """What a record of the log about itself says to be missing: how much, of which writer, from when to when."""
         if kind == "gap" and what["count"]:
-            span = f"from {moment(what['first'])} to {moment(what['last'])}"
-            yield f"{what['count']} records of {name} {span} could not be written ({what['error']})"
+            told = f"{what['count']} records of {name} {between(what['first'], what['last'])}"
+            yield f"{told} could not be written ({what['error']})"
         if kind == "gap" and what["unsynced"]:
             told = f"{what['unsynced']} times {name} could not make durable what it had written"
             yield f"{told} ({what['error']}), before {moment(time)}"
-        elif kind == "recovery" and (what["torn"] or what["damaged"]):
-            torn = what["torn"]["bytes"] if what["torn"] else 0
-            after = f"after record {what['seq']}, found on {moment(time)}"
-            yield f"{what['segment']} has {torn} torn bytes at its end and {what['damaged']} damaged lines, {after}"
+        elif kind == "recovery":
+            yield from self._cut(what, time)
         elif kind == "damage":
             yield f"{what['file']} is damaged from byte {what['offset']} on, found on {moment(time)}"
         elif kind == "clock" and what["step_us"]:
@@ -936,7 +932,7 @@ class Audit:
             self.unshared[name] = what["start"]
         elif kind == "gap.end":
             self.unshared.pop(name, None)
-            span = f"from {moment(what['start'])} to {moment(what['end'])}"
+            span = between(what["start"], what["end"])
             yield f"the shared store did not answer {name} {span}: {what['missed']} times it counted alone"
         elif kind == "anchor":
             self.stood_in |= self.late.keys() - set(what["by"])
@@ -945,9 +941,20 @@ class Audit:
         elif kind == "anchor.resumed":
             self.late.pop(what["by"], None)
             if time - what["since"] > SKEW and what["by"] not in self.stood_in:
-                span = f"from {moment(what['since'])} to {moment(time)}"
+                span = between(what["since"], time)
                 yield f"{what['by']} stamped nothing {span}: what was recorded then existed by its end, at the latest"
             self.stood_in.discard(what["by"])
+
+    def _cut(self, what: dict[str, Any], time: int) -> Iterator[str]:
+        """Of a process that ended without a word: nobody knows whether it took anything with it, so that is a note."""
+        at = f" of {moment(what['last'])}" if what.get("last") else ""
+        after, most = f"after record {what['seq']}{at}, found on {moment(time)}", what.get("unwritten")
+        told = "requests that it was answering, or that waited to be written, left no trace"
+        told += f": at most {most['records']}, or those of {most['ms']} ms, waited by its settings" if most else ""
+        self.notes.append(f"{what['segment']} was killed or broke off {after}; {told}")
+        if what["torn"] or what["damaged"]:
+            torn = what["torn"]["bytes"] if what["torn"] else 0
+            yield f"{what['segment']} has {torn} torn bytes at its end and {what['damaged']} damaged lines, {after}"
 
     def _force(self, name: str, fields: dict[str, Any], file: str) -> None:
         active = fields["what"] if fields["k"] == "config.activated" else fields["what"].get("active")
@@ -1176,7 +1183,7 @@ class Rows:
 
     def __init__(self, files: "Files") -> None:
         self._rows = sqlite3.connect("", isolation_level=None)
-        files.closing(self._rows)
+        files.open_files.add(self._rows)
         for command in ("PRAGMA cache_size = -4096", "PRAGMA journal_mode = OFF", TABLE, "BEGIN"):
             self._rows.execute(command)
 
@@ -1433,13 +1440,13 @@ class Tokens:
     def check(self, files: "Files", file: str, over: str) -> int | None:
         """Its time when it counts. Refused when it is over something else, altered or in a false name."""
         with shaped(file, 0, "C4"):
-            info, attributes, values, after, algorithm, certificates, signer = token(files.small(file))
+            info, *_, certificates, signer = told = token(files.small(file))
             fields = parts(single(info)[1])
             if parts(parts(fields[2][1])[0][1])[0][1] != SHA256:
                 raise Refused("it is not over SHA-256", file)
             if parts(fields[2][1])[1][1].hex() != files.digest(over):
                 raise Refused(f"it is over something else than {over}", file)
-            signature_of(info, attributes, values, after, algorithm, signer, file)
+            signature_of(told, file)
             text = fields[4][1].decode("ascii").removesuffix("Z")
             whole, _, fraction = text.partition(".")
             time = int(datetime.strptime(whole + "+0000", "%Y%m%d%H%M%S%z").timestamp()) * SECOND
@@ -1498,16 +1505,9 @@ def token(data: bytes) -> Token:
     return single(inner[1])[1], attributes, values, own[4:], parts(own[2][1])[0][1], certificates, signer
 
 
-def signature_of(
-    info: bytes,
-    attributes: Der,
-    values: dict[bytes, Der],
-    after: list[Der],
-    algorithm: bytes,
-    signer: x509.Certificate,
-    file: str,
-) -> None:
+def signature_of(told: Token, file: str) -> None:
     """The signed attributes fit the content and name the signer's certificate; the signer signed them."""
+    info, attributes, values, after, algorithm, _, signer = told
     digest = DIGESTS[algorithm]
     hasher = hashes.Hash(digest)
     hasher.update(info)
@@ -1591,7 +1591,7 @@ class Files:
     def __init__(self, path: str) -> None:
         self._folder = Path(path)
         self._zip: zipfile.ZipFile | None = None
-        self._open_files: set[Any] = set()
+        self.open_files: set[Any] = set()  # closed in the end
         self.sizes: dict[str, int] = {}
         try:
             self._look(path)
@@ -1635,13 +1635,9 @@ class Files:
         check_layout(file, infos)
         self.sizes = {info.filename: info.file_size for info in infos}
 
-    def closing(self, file: Any) -> None:
-        """Close this too in the end."""
-        self._open_files.add(file)
-
     def close(self) -> None:
         """Close the container and what is still being read of it."""
-        for file in self._open_files:
+        for file in self.open_files:
             file.close()
         if self._zip is not None:
             self._zip.close()
@@ -1652,9 +1648,9 @@ class Files:
             raise Refused("it is missing", name)
         try:
             with self._zip.open(name) if self._zip else (self._folder / name).open("rb") as file:
-                self._open_files.add(file)
+                self.open_files.add(file)
                 yield file
-                self._open_files.discard(file)
+                self.open_files.discard(file)
         except BROKEN as error:
             raise Refused(f"it cannot be unpacked ({error})", name) from error
 
@@ -1667,11 +1663,8 @@ class Files:
         return data
 
     def digest(self, name: str) -> str:
-        sha = hashlib.sha256()
         with self.opened(name) as file:
-            while block := file.read(1 << 20):
-                sha.update(block)
-        return sha.hexdigest()
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
     def lines(self, name: str) -> Iterator[bytes]:
         """The lines of a file without their newlines."""
@@ -1746,6 +1739,10 @@ def moment(micros: int) -> str:
         return f"{datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros):%Y-%m-%d %H:%M:%S} UTC"
     except OverflowError:
         return f"{micros} us since 1970"
+
+
+def between(since: int, until: int) -> str:
+    return f"from {moment(since)} to {moment(until)}"
 
 
 def printable(text: str) -> str:

@@ -8,7 +8,7 @@ import errno
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from scrapeguard.config import values
@@ -29,11 +29,14 @@ PATIENCE = (1.0, 60.0)  # seconds until the first new attempt after a failure, a
 class Writer:
     """Writes one segment at a time; to be called by one thread at a time."""
 
-    def __init__(self, directory: Path, largest: int, force: InForce, syncer: Syncer) -> None:
+    def __init__(
+        self, directory: Path, largest: int, unwritten: Mapping[str, Json], force: InForce, syncer: Syncer
+    ) -> None:
         self.dropped = 0  # records that could not be written, ever
         self.retry = 0.0  # when to try again, by the monotonic clock
         self._directory = directory
         self._largest = largest  # bytes of a segment, about
+        self._unwritten = unwritten  # how much may wait to be written or made durable: records and ms
         self._force = force
         self._syncer = syncer
         self._vault = Vault(directory)
@@ -144,6 +147,7 @@ class Writer:
                 "pid": os.getpid(),
                 "previous": previous,
                 "segment": opened.name,
+                "unwritten": dict(self._unwritten),
             }
             opened.append("start", now(), canonical(start))
             for orphan in orphans:

@@ -18,13 +18,16 @@ from scrapeguard.evidence.entry import REQUEST
 from scrapeguard.evidence.hour import hour_of
 from scrapeguard.evidence.sequencer import FOLDER
 from scrapeguard.evidence.tiles import Tiles
+from scrapeguard.evidence.verify import SKEW
 
 HOUSEKEEPING = {
     b"start", b"close", b"gap", b"recovery", b"clock", b"overflow", b"config.activated", b"notice.published",
     b"window.close", b"anchor", b"anchor.delayed", b"anchor.resumed", b"damage", b"key.rotated", b"selftest.result",
     b"retention", b"redaction", b"fsck", b"gap.start", b"gap.end", b"link.rejected", b"alarm.overblock",
 }  # fmt: skip
-SINCE = {b"gap": "first", b"gap.end": "start", b"anchor.resumed": "since"}  # since when it was missing
+SINCE = {  # since when it was missing
+    b"gap": "first", b"gap.end": "start", b"anchor.resumed": "since", b"recovery": "last",
+}  # fmt: skip
 IN_FORCE = (b"start", b"config.activated")
 CHAIN = re.compile(rb'\{"k":"([a-z.]+)","mono":\d+,(?:"n":\d+,)?"prev":"([0-9a-f]{64})"')
 SUBJECT = re.compile(rb'"sub":"([0-9a-f]{32})"')
@@ -58,6 +61,7 @@ class Month:
     own: tuple[int, int] | None = None  # the first and the last request of the actor
     closed: int = -1  # the last leaf of the closes of the hours disclosed
     told: int = -1  # the last leaf that tells of something missing
+    anchors: list[tuple[int, int, bool]] = field(default_factory=list)  # leaf, size anchored, by a clock that was ahead
     forces: list[tuple[int, str]] = field(default_factory=list)  # leaf and writer of what put settings in force
     counts: list[tuple[int, int, bool]] = field(default_factory=list)  # by close: events from, to; of an hour disclosed
     start: int = 0  # of the stretch that is shown
@@ -78,6 +82,11 @@ class Month:
         for start, stop, wanted in self.counts:
             if wanted or start <= first < stop:
                 first, last = min(first, start), max(last, stop - 1)
+        end = last
+        for leaf, size, ahead in self.anchors:  # with those that say why times and stamps do not fit
+            last = max(last, leaf) if ahead else last
+            if size > end:
+                break
         kept = self.archived()
         self.start = max((size for size in kept if size <= first), default=0)
         self.stop = min((size for size in kept if size > last), default=self.size)
@@ -155,8 +164,12 @@ class Survey:
                 events = what["events"].get(each.name)
                 if events is not None:
                     each.counts.append((events["from"], what["upto"] if each is month else each.size, wanted))
+        elif kind == b"anchor":
+            what = json.loads(raw)["what"]
+            own = str(what["origin"]).endswith(f"/{month.name}")
+            month.anchors += [(index, what["size"], (what.get("ahead_us") or 0) > SKEW // 2)] if own else []
         elif kind in SINCE:  # written when it was over, which may be long after the last hour disclosed
-            since = json.loads(raw)["what"][SINCE[kind]]
+            since = json.loads(raw)["what"].get(SINCE[kind])
             if since and hour_of(since) <= self.whose.last:
                 month.told = index
         elif kind == b"link.rejected" and month.own:
