@@ -50,6 +50,22 @@ def test_browsers_are_browsers(raw: str, name: str, version: int, system: str) -
 
 
 @pytest.mark.parametrize(
+    "raw",
+    [
+        f"{SAFARI} Brave",
+        f"{CHROME} Viber",
+        f"{CHROME} Honorlock",
+        f"{IPHONE} Mobile/15E148 CamScanner/6.1",
+        CHROME.replace("Gecko)", "Gecko, Safari/419.3)"),
+        f"{CHROME} Scandinavia/2.0",
+    ],
+)
+def test_a_browser_with_one_more_word_is_no_robot(raw: str) -> None:
+    """Browsers in which people are examined, message or scan a receipt."""
+    assert classify(raw).kind in ("browser", "app")
+
+
+@pytest.mark.parametrize(
     ("raw", "kind", "name", "token"),
     [
         ("curl/8.5.0", "library", "curl", "curl"),
@@ -71,6 +87,12 @@ def test_browsers_are_browsers(raw: str, name: str, version: int, system: str) -
         (f"{IPHONE} Mobile/15E148 Instagram 330.0.3.29.91 (iPhone14,3; iOS 17_5)", "app", "Instagram", "Mozilla"),
         ("SomeTool/1.0", "library", "SomeTool", "SomeTool"),
         ("PHONE.T35 (MAUI/T35_S116;WAP Browser/MAUI (HTTPS)) Profile/ Q03C1-2.40", "app", "PHONE.T35", "PHONE.T35"),
+        (CHROME.replace("Gecko)", "Gecko; Shop Console)"), "crawler", "Shop", "Shop"),
+        (CHROME.replace("Gecko)", "Gecko, Acmegenix)"), "crawler", "Acmegenix", "Acmegenix"),
+        (f"{CHROME} AcmeScan/3.0", "crawler", "AcmeScan", "AcmeScan"),
+        (f"{CHROME} acme_scanner", "crawler", "acme_scanner", "acme_scanner"),
+        (f"{CHROME} PlayStore-Google", "crawler", "PlayStore-Google", "PlayStore-Google"),
+        (f"{CHROME} acme_monitoring x12", "crawler", "acme_monitoring", "acme_monitoring"),
         (f"{CHROME.replace('NT 10.0', 'NT 10_0')},gzip(gfe) (via a.example.com)", "crawler", *["a.example.com"] * 2),
     ],
 )

@@ -107,6 +107,8 @@ def _described(text: str, words: list[str], linked: bool) -> AgentKind:
             return "crawler"
         if not mozilla and "mozilla/" in text:
             return "crawler"  # a program that puts its name before a browser's
+        if _any(known.SERVICE_PARTS, text) and not _any(known.PHONES, text) and known.SERVICE.search(text):
+            return "crawler"
         return "browser" if engine or _any(known.SYSTEMS, text) else "crawler"
     if _any(known.DEVICES, text):
         return "app"

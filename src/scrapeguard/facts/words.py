@@ -49,11 +49,20 @@ ROBOT_PARTS = ("bot", "crawl", "spider", "scraper")
 # Endings of words, in any agent but an app's.
 TOOL = re.compile(
     r"(?<!user-)agent(?![a-z])"
-    r"|(?:monitor|synthetics?|validator|checker|inspector|auditor|optimizer|archiver)(?![a-z])"
+    r"|(?:monitor(?:ing)?|synthetics?|validator|checker|inspector|auditor|optimizer|archiver)(?![a-z])"
 )
 TOOL_PARTS = (
     "agent", "monitor", "synthetic", "validator", "checker", "inspector", "auditor", "optimizer", "archiver",
 )  # fmt: skip
+
+# In agents with a browser's name and no telephone's: a service that looks at pages with a browser (scans them, or
+# fetches them for Google), or one that puts its own name where browsers say no more than "like Gecko". A bare word at the
+# end is no such mark: Brave, Viber and the browsers in which examinations are taken have one too.
+SERVICE = re.compile(
+    r"scan(?:ner)?(?![a-z])|-google(?![\w-])|\(khtml, like gecko[;,] ?(?!safari)[a-z][a-z ]{3,40}\)"
+)
+SERVICE_PARTS = ("scan", "-google", "gecko;", "gecko,")
+PHONES = ("mobile", "android", "iphone", "ipad")
 
 # These say what a program is, and not what it is called.
 PLAIN = frozenset({"bot", "robot", "crawler", "spider", "scraper", "agent", "monitor", "checker", "validator"})
