@@ -12,7 +12,10 @@
     pause = 8.0                                      # seconds between them, on average
     spread = 80                                      # per cent by which each pause may be longer or shorter
     page = "/item/{n}"                               # or data = …, a request by itself, with `referer` if any
+    led = true                                       # the page before has a link to it, and is its referer
+    kind = "worker"                                  # whose headers of the preset go with the page, if not "page"
     with = ["/images/{n}.jpg", "/api/stock/{n}"]     # what a browser fetches with the page
+    ahead = 12                                       # and so many other pages, because they are linked
     once = ["/static/style.css"]                     # and only with the first
     n = "1+1"                                        # first + step; "any 5000" = anything up to 5000, in no order
     status = 200
@@ -97,11 +100,17 @@ def _one(visit: dict[str, Any], now: float, cookie: str, chance: random.Random) 
         method, status = visit.get("method", "GET"), visit.get("status", 200)
         return Request(now + after, visit["address"], headers, method, target, status, client.get("https", True))
 
+    before = "/"
     for turn in range(visit.get("times", 1)):
         number = _number(visit.get("n", "1+1"), turn, chance)
         kind = "page" if "page" in visit else "data"
         target = visit[kind].replace("{n}", str(number))
-        yield request(kind, target, visit.get("referer", ""), 0)
+        referer = f"https://{HOST}{before}" if visit.get("led") else visit.get("referer", "")
+        yield request(visit.get("kind", kind), target, referer, 0)
+        before = target
+        for place in range(visit.get("ahead", 0)):
+            other = visit["page"].replace("{n}", str(chance.randrange(5000)))
+            yield request("ahead", other, f"https://{HOST}{target}", 1 + place * WITHIN)
         beside = visit.get("once", []) * (turn == 0) + visit.get("with", [])
         for place, pattern in enumerate(beside, 1):
             asked = pattern.replace("{n}", str(number))

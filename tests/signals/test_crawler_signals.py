@@ -38,7 +38,7 @@ def test_an_impostor_is_slowed_down_at_once_and_stopped_when_it_collects() -> No
 
 
 def test_an_impostor_gets_the_limits_of_everybody() -> None:
-    seen = (300, 130, 0, 0)
+    seen = (300, 130, 0, 0, 0)
     assert Breadth().detect(named("unknown"), seen) is None
     assert Breadth().detect(named("refuted"), seen) is not None
 

@@ -37,7 +37,7 @@ def test_a_detector_that_is_off_counts_nothing_and_says_nothing() -> None:
 
 def test_an_observed_detector_speaks_as_observed() -> None:
     panel = Panel({"pace": Pace(mode="observe")})
-    (signal,) = panel.detect(facts(), Tally((500, 99, 0, 1)))
+    (signal,) = panel.detect(facts(), Tally((500, 99, 0, 1, 0)))
     assert signal.mode == "observe"
 
 

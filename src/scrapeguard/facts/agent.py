@@ -81,6 +81,8 @@ def _named(plain: str, words: list[str]) -> tuple[AgentKind | None, str]:
         return known.FIRST_NAMES[words[0]], words[0]
     if not known.NAMES.keys().isdisjoint(words):
         word = next(word for word in words if word in known.NAMES)
+        if word in known.IN_APPS and words[0] not in (word, "mozilla") and _any(known.DEVICES, plain):
+            return "app", ""
         return known.NAMES[word], word
     for parts, pattern in ((known.ROBOT_PARTS, known.ROBOT), (known.TOOL_PARTS, known.TOOL)):
         if not _any(parts, plain) or (pattern is known.TOOL and _any(known.IN_APP, plain)):

@@ -23,9 +23,10 @@ KINDS: tuple[tuple[AgentKind, str], ...] = (
     """),
     ("reader", "universalfeedparser feedparser simplepie magpierss apple-pubsub podcasts newsgator"),
     ("monitor", "lighthouse pagespeed synthetics uptime healthcheck healthchecker health-check"),
+    ("app", "apt-http apt-cacher-ng"),
     ("browser", """
         konqueror ibrowse amiga-aweb amigavoyager voyager3 netpositive webpositive abrowse
-        ncsa_mosaic dillo netsurf offbyone icab omniweb
+        ncsa_mosaic dillo netsurf offbyone icab omniweb emacs
     """),
 )  # fmt: skip
 
@@ -39,8 +40,15 @@ FIRST_NAMES: dict[str, AgentKind] = {
         "rust", "elixir", "erlang", "go", "pecl", "snoopy", "jakarta", "jersey", "jetty", "fetch", "request",
         "requests", "got", "siege", "locust", "photon", "axel",
     ), "library"),
+    **dict.fromkeys((
+        "git", "git-lfs", "jgit", "pip", "uv", "npm", "yarn", "pnpm", "cargo", "composer", "bundler", "docker",
+        "containerd", "homebrew", "libdnf", "dnf", "pacman", "davx5", "icsx5", "rclone", "davfs2", "gvfs",
+    ), "app"),  # each does what one person tells it, on a machine of hers
     **dict.fromkeys(("links", "lynx", "elinks", "w3m"), "browser"),
 }  # fmt: skip
+
+# Libraries that apps of telephones name behind their own name and the device.
+IN_APPS = frozenset({"okhttp", "apache-httpclient", "httpclient", "ktor-client", "axios", "asynchttpclient"})
 
 # Parts of words, in any agent, a browser's too. CUBOT makes telephones, Talbots sells clothes.
 ROBOT = re.compile(r"(?<!cu)(?<!tal)bots?(?![a-z])|crawl|spider(?!man)|scraper")
@@ -56,11 +64,9 @@ TOOL_PARTS = (
 )  # fmt: skip
 
 # In agents with a browser's name and no telephone's: a service that looks at pages with a browser (scans them, or
-# fetches them for Google), or one that puts its own name where browsers say no more than "like Gecko". A bare word at the
-# end is no such mark: Brave, Viber and the browsers in which examinations are taken have one too.
-SERVICE = re.compile(
-    r"scan(?:ner)?(?![a-z])|-google(?![\w-])|\(khtml, like gecko[;,] ?(?!safari)[a-z][a-z ]{3,40}\)"
-)
+# fetches them for Google), or one that puts its own name where browsers say no more than "like Gecko". A bare word at
+# the end is no such mark: Brave, Viber and the browsers in which examinations are taken have one too.
+SERVICE = re.compile(r"scan(?:ner)?(?![a-z])|-google(?![\w-])|\(khtml, like gecko[;,] ?(?!safari)[a-z][a-z ]{3,40}\)")
 SERVICE_PARTS = ("scan", "-google", "gecko;", "gecko,")
 PHONES = ("mobile", "android", "iphone", "ipad")
 
@@ -112,5 +118,5 @@ IN_APP = (
     "cfnetwork", "dalvik", "; wv)", ";wv)", "electron/", "fban/", "fbav/", "fb_iab", "instagram", "micromessenger",
     " line/", "gsa/", "snapchat", "pinterest/", "tiktok", "musical_ly", "trill_", "bytedance", "baiduboxapp",
     "naver(", "kakaotalk", "telegram", "twitter", "linkedinapp", "bingweb", "webviewapp", "wkwebview", "ms-office",
-    "microsoft office",
+    "microsoft office", "(via translate.google.com)",
 )  # fmt: skip

@@ -2,17 +2,18 @@
 
 Sees: a loop with a fixed pause (a spread of a few per cent) or a randomised one (Scrapy's spreads over 29 %).
 Wrongs: a slide show; a page left open that reloads itself, after its reader has read many others. So it weighs
-little by itself. Pages that poll are not counted, and a client that takes few different pages is not looked at.
+little by itself. Pages that poll are not counted, and a client that takes few different pages is not looked at, nor is
+an app, a feed reader, a preview or a monitor, which is a program and says so.
 """
 
 from dataclasses import dataclass
 
 from scrapeguard.model import Facts, Gaps, Mode, Seen, Signal, Watch
-from scrapeguard.signals.watches import TAKEN, taken_by
+from scrapeguard.signals.watches import MACHINES, TAKEN, opened_by
 
 
 def _page(facts: Facts) -> int:
-    return 1 if facts.method == "GET" and taken_by(facts) is not None else 0
+    return 1 if facts.method == "GET" and opened_by(facts) is not None else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +30,11 @@ class Cadence:
     def watches(self) -> tuple[Watch, ...]:
         return (Watch("cadence", "gaps", self.window, _page), TAKEN)
 
-    def detect(self, _: Facts, seen: tuple[Seen, ...]) -> Signal | None:
+    def detect(self, facts: Facts, seen: tuple[Seen, ...]) -> Signal | None:
         gaps, taken = seen
         if not isinstance(gaps, Gaps) or gaps.count < self.gaps or gaps.mean == 0:
+            return None
+        if facts.agent is not None and (facts.agent.kind in MACHINES or facts.agent.kind == "app"):
             return None
         spread = gaps.deviation * 100 // gaps.mean
         if spread > self.spread or not isinstance(taken, int) or taken < self.distinct:

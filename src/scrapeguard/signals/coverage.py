@@ -3,6 +3,8 @@
 Sees: whoever stays below every limit of an hour, and comes every hour. Without the assets of a page the limits are
 those of a long day's reading, and past the second of them this throttles by itself; with assets they are wide, and it
 only adds to what else is odd.
+Where links of this site lead on, it weighs less, but for half as many again; what is fetched ahead by a browser that
+takes assets is judged with assets.
 Wrongs: an address that a large office or a carrier's customers share, who take assets, so `each` more are granted to
 every further browser; a reader of hundreds of pages a day whose browser has all assets of the site in its cache.
 Known crawlers, readers, previews and monitors are left to the limits of an hour.
@@ -12,12 +14,32 @@ is less, and the reason tells the share.
 
 from dataclasses import dataclass
 
-from scrapeguard.model import Facts, Mode, Seen, Signal, Watch
-from scrapeguard.signals.doubt import PAGES, TEXT_BROWSERS
-from scrapeguard.signals.watches import ASSETS, BROWSERS, TAKEN_DAY, WEEK, further, taken_by
+from scrapeguard.model import Facts, Mode, Resource, Seen, Signal, Watch
+from scrapeguard.signals.doubt import TEXT_BROWSERS
+from scrapeguard.signals.watches import (
+    ASSETS,
+    BROWSERS,
+    PAGES,
+    SERVED,
+    TAKEN,
+    TAKEN_DAY,
+    WEEK,
+    fetched_ahead,
+    further,
+    led_here,
+    suffices,
+    taken_by,
+)
 
 TAKEN_WEEK = Watch("taken-week", "distinct", WEEK, taken_by, bits=4096)
 LEAST = 50  # objects that are no share of a catalogue worth speaking of, however small it is
+
+
+def _ahead(assets: int, taken: Seen, served: Seen) -> bool:
+    """Whether, this hour, more is fetched ahead or by scripts than opened, and that comes with assets."""
+    if not isinstance(taken, int) or not isinstance(served, int):
+        return False
+    return served > taken and suffices(assets, taken, served)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +49,9 @@ class Coverage:
     limit: int = 200  # different pages and data objects in a day, without assets
     week: int = 600  # in a week, without assets
     heavy: int = 4  # the weight of half as many again
+    led: int = 2  # the weight below that, where pages of this site lead on
     light: int = 2  # the weight past one of the limits below
+    led_light: int = 1  # the same, where pages of this site lead on
     wide: int = 1000  # in a day, with assets
     wide_week: int = 3000
     each: int = 200  # more of these for every further browser behind the address
@@ -35,10 +59,10 @@ class Coverage:
     share: int = 5  # per cent of it
 
     def watches(self) -> tuple[Watch, ...]:
-        return (TAKEN_DAY, TAKEN_WEEK, ASSETS, BROWSERS)
+        return (TAKEN_DAY, TAKEN_WEEK, ASSETS, BROWSERS, TAKEN, SERVED)
 
     def detect(self, facts: Facts, seen: tuple[Seen, ...]) -> Signal | None:
-        day, week, assets, browsers = seen
+        day, week, assets, browsers, taken, served = seen
         if not isinstance(day, int) or not isinstance(week, int) or not isinstance(assets, int) or day <= LEAST:
             return None
         limit = min(self.limit, max(LEAST, self.catalogue * self.share // 100)) if self.catalogue else self.limit
@@ -49,16 +73,19 @@ class Coverage:
             return None
         if agent.kind == "crawler" and agent.operator:
             return None
-        if facts.has_assets and assets * PAGES < day and agent.name not in TEXT_BROWSERS:
+        led = facts.resource is not Resource.DATA and (led_here(facts) or fetched_ahead(facts))
+        bare = assets * PAGES < day and not (led and _ahead(assets, taken, served))
+        if facts.has_assets and bare and agent.name not in TEXT_BROWSERS:
             return (
                 self._signal(self.heavy, day, limit * 3 // 2, "a day, without assets")
                 or self._signal(self.heavy, week, self.week * 3 // 2, "a week, without assets")
-                or self._signal(self.weight, day, limit, "a day, without assets")
-                or self._signal(self.weight, week, self.week, "a week, without assets")
+                or self._signal(self.led if led else self.weight, day, limit, "a day, without assets")
+                or self._signal(self.led if led else self.weight, week, self.week, "a week, without assets")
             )
         more = self.each * further(browsers)
-        return self._signal(self.light, day, self.wide + more, "a day") or self._signal(
-            self.light, week, self.wide_week + 2 * more, "a week"
+        light = self.led_light if led else self.light
+        return self._signal(light, day, self.wide + more, "a day") or self._signal(
+            light, week, self.wide_week + 2 * more, "a week"
         )
 
     def _signal(self, weight: int, number: int, limit: int, span: str) -> Signal | None:

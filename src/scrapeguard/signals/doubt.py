@@ -6,12 +6,12 @@ not dilute what it sees.
 """
 
 from scrapeguard.facts.walk import step_of
-from scrapeguard.model import AgentKind, Doubt, Facts, Resource, Seen, Step
-from scrapeguard.signals.watches import of_page
+from scrapeguard.model import AgentKind, Doubt, Facts, Resource, Seen, Step, Watch
+from scrapeguard.signals.watches import HOUR, PAGES, of_page
 
 DOUBTED: frozenset[AgentKind] = frozenset({"browser", "headless", "library", "unknown"})
 TEXT_BROWSERS = frozenset({"Lynx", "Links", "ELinks", "w3m"})
-PAGES = 10  # so many of them for one asset are no browser's
+REACH = 16  # the widest first step of a walk that several addresses are on
 
 
 def doubt(facts: Facts, taken: Seen, assets: Seen) -> Doubt | None:
@@ -42,3 +42,6 @@ def doubt(facts: Facts, taken: Seen, assets: Seen) -> Doubt | None:
 def asked(facts: Facts, doubted: Doubt) -> Step | None:
     """Where a doubted request stands in a row of numbers, before it is decided about."""
     return step_of(facts) if doubted.rung is None else None
+
+
+OWN_TRAIL = Watch("own-trail", "steps", HOUR, asked, closer=True, reach=REACH)

@@ -11,15 +11,17 @@ The versions are those of MDN's browser-compat-data; the values those of the Fet
 Browsers send Sec-* only where the page is secure: https, or http on the machine itself. A client that is connected
 directly and accepts Brotli says so too. Accept-Encoding is not looked at otherwise, since proxies rewrite it.
 Wrongs: a browser that plays another one for privacy; a company proxy that strips headers. So the weight is at most
-`most`, and only what is `impossible` and collects weighs enough to be stopped. Who copies every header passes.
+`most`, or `led` where a link of this site led to the page; only what is `impossible` and collects weighs enough to be
+stopped. Who copies every header passes.
 """
 
 from dataclasses import dataclass
 
 from scrapeguard.model import Agent, Facts, Headers, Mode, Resource, Seen, Signal, Watch
-from scrapeguard.signals.watches import TAKEN, of_page
+from scrapeguard.signals.watches import TAKEN, led_here, of_page
 
 NEVER = 1_000_000
+IMPOSSIBLE = 4  # points that no browser gathers
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +115,19 @@ def _secure(facts: Facts, raw: dict[bytes, bytes]) -> bool:
     return facts.client.source == "peer" and b"br" in raw.get(b"accept-encoding", b"")
 
 
+def looks_odd(facts: Facts) -> bool:
+    """Whether headers do not fit their browser, and may be a person's all the same, behind a proxy that strips them."""
+    if facts.headers is None or facts.agent is None or facts.agent.kind != "browser":
+        return False
+    return 0 < sum(points for points, _ in oddities(facts, facts.agent, facts.headers)) < IMPOSSIBLE
+
+
 @dataclass(frozen=True, slots=True)
 class HeadersOdd:
     mode: Mode = "enforce"
     most: int = 3  # the weight is the sum of the points, but at most this
-    impossible: int = 4  # points that no browser gathers
+    led: int = 2  # the same, where pages of this site lead on
+    impossible: int = IMPOSSIBLE  # points
     heavy: int = 5  # the weight of an impossible browser that collects
     limit: int = 10  # different pages and data objects in an hour
 
@@ -137,6 +147,7 @@ class HeadersOdd:
         points = sum(points for points, _ in found)
         reason = f"says it is {agent.name} {agent.version or ''}, but: {'; '.join(text for _, text in found)}"
         if points < self.impossible or not isinstance(taken, int) or taken <= self.limit:
-            return Signal("headers", min(points, self.most), f"{reason}; {points} points", points, 0, self.mode)
+            most = self.led if points < self.impossible and led_here(facts) else self.most
+            return Signal("headers", min(points, most), f"{reason}; {points} points", points, 0, self.mode)
         reason += f"; {taken} different pages or data objects in an hour; the limit is {self.limit}"
         return Signal("headers", self.heavy, reason, taken, self.limit, self.mode)

@@ -12,13 +12,12 @@ than twenty; and who opens the very next number of a walk from a bookmark (where
 the second time). Of addresses that come for one or two pages and never again, nothing is seen but a walk.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scrapeguard.model import Doubt, Facts, Mode, Resource, Rung, Seen, Signal, Steps, Watch
-from scrapeguard.signals.doubt import asked, doubt
+from scrapeguard.signals.doubt import OWN_TRAIL, REACH, asked, doubt
+from scrapeguard.signals.headers import looks_odd
 from scrapeguard.signals.watches import ASSETS, DAY, HOUR, TAKEN_DAY, WEEK, of_page
-
-REACH = 16  # the widest first step of a walk that several addresses are on
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ CLOSER = (
     *LED.watches(),
     Watch("let", "count", HOUR, _let, "fingerprint", closer=True),
     Watch("trail", "steps", HOUR, asked, "fingerprint", closer=True, reach=REACH),
-    Watch("own-trail", "steps", HOUR, asked, closer=True, reach=REACH),
+    OWN_TRAIL,
     Watch("followed", "count", WEEK, _followed, closer=True),
     Watch("session-networks", "distinct", DAY, _network, "credential", bits=256, closer=True),
     Watch("session-got", "distinct", DAY, _got, "credential", bits=1024, closer=True),
@@ -115,12 +114,15 @@ class Rotation:
         if doubted is None:
             return None
         led = of_page(facts)
-        return (
+        found = (
             self._walk(facts, led, own, trail, followed, let)
             or self._fleet(doubted, led, counts[4:] if led else counts[:4])
             or self._session(doubted, networks, session)
             or (self._agents(doubted, agents) if facts.has_assets else None)
         )
+        if found is not None and found.weight == self.light and looks_odd(facts):
+            return replace(found, weight=0)  # that they look alike, and odd, is said by `headers` already
+        return found
 
     def _walk(self, facts: Facts, led: bool, own: Seen, trail: Seen, followed: Seen, let: Seen) -> Signal | None:
         """The next step of a walk that others are on, by somebody who looks as they do.

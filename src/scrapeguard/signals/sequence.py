@@ -1,28 +1,36 @@
 """Sequence: walks through ids or result pages, up, down or in strides.
 
 Sees: whoever counts through /item/1, /item/2, … or ?page=1, ?page=2, …; not one that shuffles them.
-Wrongs: somebody who pages far through results, a thread or a comic. So it weighs little by itself.
+Wrongs: somebody who pages far through results or a thread that shows nothing but words. So it weighs little by itself,
+and less where each page has a link of this site as its referer. Whoever turns the pages of an album or a comic, and
+loads a picture with every second of them, is no walker, if any page led there.
 """
 
 from dataclasses import dataclass
 
-from scrapeguard.model import Facts, Mode, Seen, Signal, Steps, Watch
-from scrapeguard.signals.watches import step
+from scrapeguard.model import Facts, Mode, Resource, Seen, Signal, Steps, Watch
+from scrapeguard.signals.watches import ASSETS, by_worker, fetched_ahead, led_here, of_page, shown, step
 
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
     mode: Mode = "enforce"
     weight: int = 2
+    led: int = 1  # the weight where pages of this site lead on, as "next" does
     limit: int = 25  # steps in one direction
     window: int = 3600  # seconds; a longer rest ends the walk
 
     def watches(self) -> tuple[Watch, ...]:
-        return (Watch("walk", "steps", self.window, step),)
+        return (Watch("walk", "steps", self.window, step), ASSETS)
 
-    def detect(self, _: Facts, seen: tuple[Seen, ...]) -> Signal | None:
-        (walk,) = seen
-        if not isinstance(walk, Steps) or walk.run <= self.limit:
+    def detect(self, facts: Facts, seen: tuple[Seen, ...]) -> Signal | None:
+        walk, assets = seen
+        if not isinstance(walk, Steps) or walk.run <= self.limit or not walk.family:  # "" = this is no step of it
             return None
         reason = f"{walk.run} steps in a row through numbered addresses, {walk.stride} apart; the limit is {self.limit}"
-        return Signal("sequence", self.weight, reason, walk.run, self.limit, self.mode)
+        page, shows = facts.resource is Resource.PAGE, isinstance(assets, int) and shown(assets, walk.run)
+        if page and shows and of_page(facts):
+            return None
+        led = led_here(facts) and (page or shows)  # a script can ask for thousands of data
+        weight = self.led if led or fetched_ahead(facts) or by_worker(facts) else self.weight
+        return Signal("sequence", weight, reason, walk.run, self.limit, self.mode)

@@ -1,11 +1,13 @@
 """What several detectors count together: shared, so that each is counted once."""
 
 from scrapeguard.facts.walk import step_of
-from scrapeguard.model import Facts, Resource, Seen, Step, Watch
+from scrapeguard.model import AgentKind, Facts, Resource, Seen, Step, Watch
 
 HOUR = 3600
 DAY = 86400
 WEEK = 7 * DAY
+MACHINES: frozenset[AgentKind] = frozenset({"reader", "preview", "monitor"})
+PAGES = 10  # so many pages for one asset are no browser's
 MOST_BROWSERS = 30  # further browsers behind one address that are believed; a forger can invent any number
 
 
@@ -16,6 +18,56 @@ def of_page(facts: Facts) -> bool:
     return facts.headers.raw.get(b"sec-fetch-site", b"none") != b"none"
 
 
+def led_here(facts: Facts) -> bool:
+    """Whether a page of this site led here: somebody followed a link of it, or it shows this, or its scripts ask.
+
+    A page that a script fetches is not one that somebody opened. Headers are what they are: whoever copies them all
+    seems to be led. So this makes what is said of somebody milder, and never silent.
+    """
+    raw = {} if facts.headers is None else facts.headers.raw
+    site = raw.get(b"sec-fetch-site")
+    if not facts.referer or (facts.host and f"//{facts.host}" not in facts.referer):
+        return False
+    if site is not None and site != b"same-origin" and site != b"same-site":
+        return False
+    return facts.resource is not Resource.PAGE or raw.get(b"sec-fetch-mode", b"navigate") == b"navigate"
+
+
+def fetched_ahead(facts: Facts) -> bool:
+    """Whether a page was fetched, and not opened, by a browser that says so.
+
+    Links that a page fetches ahead (Sec-Purpose), or whose parts an application asks for (Next.js), and what a service
+    worker keeps for when there is no network.
+    """
+    if facts.headers is None or facts.resource is not Resource.PAGE:
+        return False
+    raw = facts.headers.raw
+    if b"sec-purpose" in raw or b"rsc" in raw:
+        return raw.get(b"sec-fetch-site") == b"same-origin"
+    return by_worker(facts)
+
+
+def by_worker(facts: Facts) -> bool:
+    """Whether a service worker asks: its requests have the address of its script as their referer."""
+    raw = {} if facts.headers is None else facts.headers.raw
+    if raw.get(b"sec-fetch-dest") != b"empty" or raw.get(b"sec-fetch-site") != b"same-origin":
+        return False
+    return (facts.referer or "").endswith(".js")
+
+
+def suffices(assets: int, taken: int, served: int) -> bool:
+    """Whether so many assets in a day go with so many pages and data objects, as those of a browser do.
+
+    A cache saves most assets, but not one for `PAGES` pages; of data, one page may ask for very much.
+    """
+    return assets > 0 and assets * PAGES >= taken + served // 50
+
+
+def shown(assets: int, pages: int) -> bool:
+    """Whether every second page, or more of them, came with something to see."""
+    return assets * 2 >= pages
+
+
 def taken_by(facts: Facts) -> str | None:
     """What a collector is after: a page, or data asked for without a page."""
     if facts.resource is Resource.PAGE or (facts.resource is Resource.DATA and not of_page(facts)):
@@ -23,9 +75,19 @@ def taken_by(facts: Facts) -> str | None:
     return None
 
 
+def opened_by(facts: Facts) -> str | None:
+    """The same, but for what a browser says that it fetches ahead."""
+    return None if fetched_ahead(facts) else taken_by(facts)
+
+
 def served_by(facts: Facts) -> str | None:
-    """Data that a page asked for. Its query is left out: pages ask again and again, "since" another moment."""
-    return facts.path if facts.resource is Resource.DATA and of_page(facts) else None
+    """Data that a page asked for, and what is fetched ahead.
+
+    The query of data is left out: pages ask again and again, "since" another moment.
+    """
+    if facts.resource is Resource.DATA:
+        return facts.path if of_page(facts) else None
+    return facts.object if fetched_ahead(facts) else None
 
 
 def browser_of(facts: Facts) -> str | None:
@@ -42,6 +104,9 @@ def browser_of(facts: Facts) -> str | None:
 
 
 def asset(facts: Facts) -> int:
+    """What a page is made of; a picture that has no image's name too: it counts as data beside."""
+    if facts.resource is Resource.DATA and facts.headers is not None:
+        return 1 if facts.headers.raw.get(b"sec-fetch-dest") == b"image" else 0
     return 1 if facts.resource is Resource.ASSET else 0
 
 
@@ -53,7 +118,7 @@ def step(facts: Facts) -> Step | None:
     return step_of(facts) if facts.resource is Resource.PAGE or facts.resource is Resource.DATA else None
 
 
-TAKEN = Watch("taken", "distinct", HOUR, taken_by, bits=1024)
+TAKEN = Watch("taken", "distinct", HOUR, opened_by, bits=1024)
 TAKEN_DAY = Watch("taken-day", "distinct", DAY, taken_by, bits=2048)
 SERVED = Watch("served", "distinct", HOUR, served_by, bits=1024)
 BROWSERS = Watch("browsers", "distinct", HOUR, browser_of, bits=256)
