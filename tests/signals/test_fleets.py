@@ -208,3 +208,31 @@ def test_before_it_is_known_whether_a_site_has_assets_fleets_are_seen_and_people
 def test_where_assets_come_from_elsewhere_a_crowd_is_let_be(assets: bool | None) -> None:
     """Everybody takes pages only; it is learnt from the first few hundred visitors that nobody takes assets here."""
     assert not judged(crowd(400 if assets is None else 2000, 1.0), assets=assets).stopped
+
+
+def stripped(traffic: Iterable[Request]) -> list[Request]:
+    """The same, behind a proxy that removes what it does not know: all of it looks odd, and alike."""
+    return [
+        replace(one, headers=tuple(pair for pair in one.headers if not pair[0].startswith(b"sec-"))) for one in traffic
+    ]
+
+
+def test_people_whose_proxy_strips_headers_are_let_be_where_somebody_who_looks_like_them_was_stopped() -> None:
+    """That both look odd is one oddity: a third page from a bookmark, with a warm cache, stops nobody."""
+    moves = [replace(one, address=f"198.18.{turn // 34}.9") for turn, one in enumerate(fleet(1, shuffled()[:102]))]
+    opened = [
+        Request(60 + person * 9.0 + turn * 15.0, f"/item/{person * 100 + turn * 37}", TYPED, f"203.200.{person}.7")
+        for person in range(8)
+        for turn in range(6)
+    ]
+    traffic = stripped([*crowd(300, 0.3), *opened, *moves])
+    people = judged(traffic, watched="203.")
+    assert not people.stopped
+    assert "continued" in people.signals
+    assert "continued" in judged(traffic, watched="198.").signals
+
+
+def test_a_fleet_that_looks_odd_and_walks_is_stopped_at_once() -> None:
+    found = judged(stripped(fleet(40, range(1, 1000))))
+    assert found.let < 60
+    assert "continued" in found.signals
