@@ -99,7 +99,8 @@ def _work(application: Callable[[Stop], App], manner: Manner, bound: socket.sock
         settle()
         parent = parent_process()
         if tell is not None and parent is not None:
-            tell.send(True)
+            with suppress(BrokenPipeError):  # who started us has died already
+                tell.send(True)
             asyncio.get_running_loop().add_reader(parent.sentinel, _orphaned)
 
     logging.basicConfig(level=logging.INFO, format=LOG)
