@@ -21,7 +21,7 @@ demo: venv
 test: venv
 	$(BIN)/python -m pytest $(ARGS)
 
-# kill -9 at random moments, so many rounds; SCRAPEGUARD_SEED=… for others.
+# kill -9 at random moments, ROUNDS times; SCRAPEGUARD_SEED for other moments, SCRAPEGUARD_CHAOS_LOG to go on with a log.
 ROUNDS ?= 200
 chaos: venv
 	SCRAPEGUARD_CHAOS=$(ROUNDS) $(BIN)/python -m pytest --timeout 0 -s tests/chaos

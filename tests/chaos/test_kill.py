@@ -3,6 +3,7 @@
 What a worker had not written yet is lost with it: at most `fsync_records` requests, or those of `fsync_ms`.
 """
 
+import json
 import os
 import random
 import signal
@@ -73,11 +74,13 @@ def grew(directory: Path, before: Checkpoint) -> bool:
 
 def test_nothing_durable_is_lost_no_tree_forks_and_every_restart_is_recorded(tmp_path: Path) -> None:
     chance = random.Random(int(os.environ.get("SCRAPEGUARD_SEED", "200")))
-    promised: dict[str, int] = {}
-    known: list[Checkpoint] = []
-    for number in range(ROUNDS):
+    place = Path(os.environ.get("SCRAPEGUARD_CHAOS_LOG", tmp_path))  # a log to go on with, for many rounds in pieces
+    before = place / "promised.json"
+    promised: dict[str, int] = json.loads(before.read_text()) if before.exists() else {}
+    known: list[Checkpoint] = heads(place)
+    for number in range(len(promised) // 2, len(promised) // 2 + ROUNDS):
         names = [f"r{number}a", f"r{number}b"]
-        with workers(tmp_path, names) as running:
+        with workers(place, names) as running:
             for each in running:
                 assert each.stdout is not None
                 promised[names[running.index(each)]] = int(each.stdout.readline())  # it is under way
@@ -89,10 +92,11 @@ def test_nothing_durable_is_lost_no_tree_forks_and_every_restart_is_recorded(tmp
             for name, each in zip(names, running, strict=True):
                 each.wait()
                 promised[name] = max(promised[name], durable(each))
-        assert all(grew(tmp_path, each) for each in known)
-        known = heads(tmp_path)  # a tree that grew from this one grew from those before it
-        print(f"round {number + 1} of {ROUNDS}: {max((each.size for each in known), default=0)} leaves", flush=True)
-    audit(tmp_path, promised)
+        assert all(grew(place, each) for each in known)
+        known = heads(place)  # a tree that grew from this one grew from those before it
+        before.write_text(json.dumps(promised))
+        print(f"round {number + 1}: {max((each.size for each in known), default=0)} leaves", flush=True)
+    audit(place, promised)
 
 
 def audit(directory: Path, promised: dict[str, int]) -> None:

@@ -18,7 +18,7 @@ SHOWN_BY = {  # which records show it, as named in references.py
     "f": ("requests",),
     "g": ("record.canary.issued", "record.canary.control", "record.canary.observed"),
     "h": ("requests", "record.expense"),
-    "i": ("record.window.close", "record.anchor", "record.gap", "record.damage"),
+    "i": ("record.window.close", "record.anchor", "record.gap", "record.recovery", "record.damage"),
     "j": ("record.retention", "record.vault.access", "record.redaction"),
 }
 
@@ -29,7 +29,6 @@ def states(sources: Sources) -> Mapping[str, str]:
     kept = any(content for _, _, content in sources.notices)
     enforced, tests = incident.imposed is not Rung.ALLOW, sources.references.tests
     planted = any(kind.startswith("canary.") for kind in kinds)
-    gaps = any(kind in kinds for kind in ("gap", "damage"))
     return {
         "a": _of(kept and bool(incident.robots_asked), kept),
         "b": _of(enforced and any(tests), enforced or any(tests)),
@@ -39,7 +38,7 @@ def states(sources: Sources) -> Mapping[str, str]:
         "f": PARTLY if incident.most("addresses") else MISSING,
         "g": _of("canary.observed" in kinds and "canary.control" in kinds, planted),
         "h": _of(bool(sources.loss.expenses), bool(incident.requests)),
-        "i": _of(sources.stamped and not gaps, True),
+        "i": _of(sources.stamped and not sources.references.lacking.serious, True),
         "j": _of("vault.access" in kinds and bool(sources.settings), True),
     }
 
@@ -73,6 +72,7 @@ def _values(sources: Sources, says: Says) -> Mapping[str, str]:
         "tests": number(len(sources.references.tests)),
         "versions": number(len(incident.heard.asked())),
         "share": says("not_known") if sources.loss.taken is None else f"{sources.loss.taken / 10:.1f} %",
+        "troubles": number(sources.references.lacking.count),
         "traces": number(sum(count for kind, count in kinds.items() if kind.startswith("canary."))),
         "looks": number(kinds.get("vault.access", 0)),
         "stamped": says.words.STAMPED[sources.stamped],

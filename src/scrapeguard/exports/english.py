@@ -109,6 +109,22 @@ SAID = {
     "partly": "partly there",
     "missing": "missing",
     "8": "8. What this does not prove",
+    "lacking": "What the log itself says is missing",
+    "no_lacking": "Nothing that is shown here.",
+    "more_lacking": "… and {count} more.",
+    "leaf_of": "(leaf {leaf})",
+    "lacking_gap": "From {since} to {until}, {count} records could not be written ({error}).",
+    "lacking_unsynced": "What had been written could not be made durable {count} times before {time} ({error}).",
+    "lacking_cut": "The process that wrote {segment} was killed or broke off after its record {seq} of {last}, as was found on "
+    "{time}. Requests that it was answering, or that waited to be written (by its settings at most {records}, or those of "
+    "{ms} ms), left no trace. Whether there were any, nobody knows.",
+    "lacking_torn": "{segment} has {bytes} torn bytes at its end and {lines} damaged lines.",
+    "lacking_damage": "{file} is damaged from byte {offset} on.",
+    "lacking_step": "The clock was stepped by {seconds} s, as was seen on {time}: times before and after cannot be compared.",
+    "lacking_ahead": "On {time} the clock was {seconds} s ahead of a time-stamp authority's.",
+    "lacking_behind": "On {time} the clock was {seconds} s behind a time-stamp authority's.",
+    "lacking_alone": "The shared store did not answer from {since} to {until}; so long a process counted alone. (?: not shown.)",
+    "lacking_silent": "{by} stamped nothing from {since} to {until}. (?: not shown.)",
     "9": "9. How to check this",
     "checking": "README.txt in the bundle says how, with common tools and without us. The log is signed by the key "
     "{key}. That proves something only to somebody who got this key by another road than the bundle. This page is for "
@@ -177,8 +193,8 @@ ELEMENTS = {  # (name, what is here, what is missing or has to come from elsewhe
           "a third party."),
     "h": ("Damage and expenses", "Share of requests, bytes and time of work. Expenses entered: {expenses}.", "Bills and "
           "hours; lost licences; that the damage is this actor's."),
-    "i": ("Integrity and custody", "Signed tree, {stamped}, counts of each hour, record of this export.", "Integrity is "
-          "not truth. A witness makes a second version of the log impossible to hide."),
+    "i": ("Integrity and custody", "Signed tree, {stamped}, counts of each hour, record of this export. Troubles that the "
+          "log tells of: {troubles} (section 8).", "Integrity is not truth. A witness makes a second version of the log impossible to hide."),
     "j": ("The evidence is lawful", "Personal facts are sealed by day, and only this actor's are opened here. Looks into "
           "the vault on record here: {looks}.", "The legal ground, and why: from the operator's own records."),
 }  # fmt: skip

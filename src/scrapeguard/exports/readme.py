@@ -13,8 +13,8 @@ only a witness that remembers, or a second bundle to compare with, shows it. Who
 Times before the first time stamp. A time stamp proves that a record existed by then, never that it did not before.
 Whatever a thief of the log's key who also reaches the time-stamp authority invents from that moment on.
 That nothing is missing. A request that never reached the log left no trace; a process that is killed takes with it \
-the few that it had not written yet, of which evidence.fsync_records and fsync_ms in its settings are the bounds. What \
-the log knows to be missing is listed.
+those that it was answering, and the few not written yet, of which evidence.fsync_records and fsync_ms in its settings \
+are the bounds. What the log knows to be missing is listed.
 That no process told of a gap later: the counts say how many gaps and other records about itself the log had when the \
 last hour was closed; who could write again only after that told it behind the stretch that is shown.
 Records of the hour that was not closed yet: the counts are by hour.

@@ -10,6 +10,7 @@ from typing import Any
 from scrapeguard.evidence.canonical import Json
 from scrapeguard.evidence.incident import CONTENT, Incident
 from scrapeguard.evidence.reading import parse
+from scrapeguard.exports.lacking import Lacking
 
 LISTED = 50
 MEANINGS = """\
@@ -44,6 +45,7 @@ class References:
         self._first, self._last = incident.first, incident.last
         self._stopped = incident.measures[0].time if incident.measures else incident.last
         self._named: dict[str, Rested] = {}
+        self.lacking = Lacking()
         self.tests: list[bool] = []  # of each self-test on record, whether it went as it should
 
     def request(self, month: str, index: int, record: Mapping[str, Any], told: Mapping[str, str]) -> None:
@@ -57,6 +59,7 @@ class References:
         record = parse(raw)
         if record is not None:
             self._named.setdefault(f"record.{record['k']}", Rested()).add(f"{month}/{index}")
+            self.lacking.add(f"{month}/{index}", record)
             if record["k"] == "selftest.result":
                 self.tests.append(record["what"].get("good") is True)
 

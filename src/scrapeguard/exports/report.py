@@ -169,8 +169,19 @@ def _claim(sources: Sources, says: Says) -> str:
     return f"<h2>{says('7')}</h2>{elements(sources, says)}"
 
 
-def _unproved(_: Sources, says: Says) -> str:
-    return f"<h2>{says('8')}</h2><ul>{''.join(_items(says.words.NOTHING_PROVED))}</ul>"
+def _unproved(sources: Sources, says: Says) -> str:
+    unproved = f"<h2>{says('8')}</h2><ul>{''.join(_items(says.words.NOTHING_PROVED))}</ul><h3>{says('lacking')}</h3>"
+    lacking = sources.references.lacking
+    if not lacking.troubles:
+        return unproved + f"<p>{says('no_lacking')}</p>"
+    items = [
+        f'<li>{says(f"lacking_{name}", **values)} <small class="soft">{says("leaf_of", leaf=leaf)}</small></li>'
+        for leaf, name, values in lacking.troubles.values()
+    ]
+    more = lacking.count - len(items)
+    return f"{unproved}<ul>{''.join(items)}</ul>" + (
+        f"<p>{says('more_lacking', count=number(more))}</p>" if more else ""
+    )
 
 
 def _items(texts: tuple[str, ...]) -> Iterator[str]:
