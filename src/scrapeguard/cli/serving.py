@@ -4,6 +4,7 @@ import asyncio
 import functools
 import importlib.util
 import logging
+import resource
 import signal
 import socket
 import ssl
@@ -29,6 +30,7 @@ Stop = Callable[[], None]
 
 log = logging.getLogger("scrapeguard.workers")
 
+MOST_DESCRIPTORS = 1 << 20
 FAULTY = 2  # exit code of a worker whose configuration is refused
 LOG = "%(levelname)s %(name)s %(message)s"
 FOREVER = 10**9  # seconds
@@ -103,6 +105,7 @@ def _work(application: Callable[[Stop], App], manner: Manner, bound: socket.sock
                 tell.send(True)
             asyncio.get_running_loop().add_reader(parent.sentinel, _orphaned)
 
+    _widen()
     logging.basicConfig(level=logging.INFO, format=LOG)
     logging.getLogger("uvicorn.error").addFilter(_of_interest)
     server = uvicorn.Server(configured(lambda: application(lambda: stop(server, bound)), manner, begun))
@@ -114,6 +117,15 @@ def _work(application: Callable[[Stop], App], manner: Manner, bound: socket.sock
             raise
         log.error("a worker cannot begin: %s", error)
         sys.exit(FAULTY)
+
+
+def _widen() -> None:
+    """As many file descriptors as we may have: the usual 1,024 are few for visitors who each take two."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _orphaned() -> None:

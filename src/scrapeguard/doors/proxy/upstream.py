@@ -1,6 +1,7 @@
 """One upstream: where it is, the connections to it that are kept, and whether it is thought to be well."""
 
 import asyncio
+import errno
 import ssl
 from collections import deque
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from urllib.parse import urlsplit
 from scrapeguard.doors.proxy.connection import Connection
 from scrapeguard.errors import ConfigError, UpstreamError
 from scrapeguard.sidecar import ProxySettings
+
+NO_DESCRIPTORS = "is not asked: we have no file descriptors left; raise their limit (ulimit -n, LimitNOFILE)"
 
 P = TypeVar("P", bound=asyncio.Protocol)
 
@@ -140,6 +143,8 @@ class Upstream:
             self.failed(loop.time())
             raise self.blamed("timeout", 504, f"took no connection for {seconds:g} s", "connect") from error
         except (OSError, ssl.CertificateError) as error:
+            if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):  # no fault of the upstream
+                raise self.blamed("busy", 503, NO_DESCRIPTORS, "connect") from error
             self.failed(loop.time())
             raise self.blamed("refused", 502, f"cannot be connected to ({error})", "connect") from error
 
