@@ -31,7 +31,7 @@ HOMES = {  # the files or folders that may import a package that is not ours
     "dns": ("facts/dns.py",),
     "http_message_signatures": ("facts/signatures.py",),
     "httptools": ("doors/proxy/",),
-    "redis": ("stores/lines.py", "stores/cluster.py"),
+    "redis": ("stores/lines.py", "stores/urls.py", "stores/sentinel.py", "stores/cluster.py"),
     "rich": ("cli/",),
     "starlette": (
         "guard.py",

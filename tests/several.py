@@ -1,4 +1,8 @@
-"""Servers that work together on loopback ports: a cluster of three masters with a replica each, and Sentinel's two."""
+"""Servers that work together on loopback ports: a cluster of three masters with a replica each, and Sentinel's two.
+
+Where they are secured, they speak TLS with one another and with clients, who need a certificate and a user; the tests
+ask them over plain ports all the same.
+"""
 
 import shutil
 import socket
@@ -6,13 +10,48 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
+from urllib.parse import quote
 
 import redis
+from certificates import certificate
 from servers import PATIENCE
 
 QUIET = ("--save", "", "--appendonly", "no", "--loglevel", "warning", "--repl-diskless-sync-delay", "0")
+
+
+ADMIN = "admin"  # the password of those who may do all: the servers among themselves, and the tests
+USER, PASSWORD = "scrapeguard", "pass/w@rd"  # who may do what the store does, and no more
+MAY = (
+    *("~sg:*", "-@all", "+eval", "+evalsha", "+get", "+set", "+hget", "+hmget", "+hset", "+del", "+expire", "+ttl"),
+    *("+info", "+select", "+cluster|slots"),
+)
+ASKER, WORD = "asker", "sen&tinel"  # who may ask a sentinel for the master, and no more
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """A certificate, which servers and clients show one another."""
+
+    cert: str
+    key: str
+
+    @classmethod
+    def made(cls, folder: Path) -> "Secrets":
+        return cls(*certificate(folder))
+
+    def tls(self, port: int) -> dict[str, str]:
+        """The settings of a server that speaks TLS on a port too, and with others; those who ask are known to it."""
+        files = {"tls-cert-file": self.cert, "tls-key-file": self.key, "tls-ca-cert-file": self.cert}
+        return {"tls-port": str(port), "tls-replication": "yes", **files, "requirepass": ADMIN}
+
+    def url(self, scheme: str, hosts: str, path: str = "", query: str = "") -> str:
+        """Where a client finds them, with all that it has to show."""
+        login = f"{USER}:{quote(PASSWORD, safe='')}"
+        files = f"ssl_ca_certs={self.cert}&ssl_certfile={self.cert}&ssl_keyfile={self.key}"
+        return f"{scheme}://{login}@{hosts}{path}?{files}{query}"
 
 
 def ports(many: int) -> list[int]:
@@ -46,11 +85,22 @@ def until(condition: Callable[[], bool], what: str, seconds: float = 30) -> None
 class Node:
     """One server of several on a port; it can be killed and started again, empty."""
 
-    def __init__(self, binary: str, port: int, *options: str) -> None:
-        self.port = port
+    def __init__(self, binary: str, port: int, *options: str, door: int | None = None) -> None:
+        self.port, self.door = port, door or port  # for us; for clients, where it is another and secured
         self.folder = tempfile.mkdtemp(prefix="sg-")
         self._command = [binary, *options, "--port", str(port), "--bind", "127.0.0.1", "--dir", self.folder]
+        self._password = None if door is None else ADMIN
         self.start()
+
+    @classmethod
+    def secured(cls, binary: str, port: int, secrets: Secrets | None, *options: str) -> "Node":
+        """One that speaks TLS, and counts for no more than one user; None = no secrets, and it is open."""
+        if secrets is None:
+            return cls(binary, port, *options)
+        (door,) = ports(1)
+        own = [word for name, value in secrets.tls(door).items() for word in (f"--{name}", value)]
+        user = ("--user", USER, "on", f">{PASSWORD}", *MAY)
+        return cls(binary, port, *options, *own, "--masterauth", ADMIN, *user, door=door)
 
     def start(self) -> None:
         with (Path(self.folder) / "log").open("ab") as log:
@@ -58,7 +108,7 @@ class Node:
         until(lambda: self.ask("PING") in (b"PONG", True), f"{self.port} answers", PATIENCE)
 
     def ask(self, *words: str | bytes | int) -> object:
-        with redis.Redis(port=self.port, protocol=2, retry=None) as client:
+        with redis.Redis(port=self.port, password=self._password, protocol=2, retry=None) as client:
             return client.execute_command(*words)
 
     def kill(self) -> None:
@@ -73,10 +123,12 @@ class Node:
 class Cluster:
     """Three masters and a replica of each. The master of a slot can be killed; then its replica takes over."""
 
-    def __init__(self, binary: str) -> None:
+    def __init__(self, binary: str, secrets: Secrets | None = None) -> None:
+        self._secrets = secrets
         options = (*QUIET, "--cluster-enabled", "yes", "--cluster-node-timeout", "500")
         extra = ("--cluster-replica-validity-factor", "0", "--cluster-require-full-coverage", "no")
-        self.nodes = [Node(binary, port, *options, *extra) for port in ports(6)]
+        tls = ("--tls-cluster", "yes") if secrets else ()
+        self.nodes = [Node.secured(binary, port, secrets, *options, *extra, *tls) for port in ports(6)]
         masters, replicas = self.nodes[:3], self.nodes[3:]
         for place, node in enumerate(masters):
             first, last = place * 16384 // 3, (place + 1) * 16384 // 3
@@ -84,7 +136,7 @@ class Cluster:
                 node.ask("CLUSTER", "ADDSLOTS", *range(start, min(start + 1000, last)))
             node.ask("CLUSTER", "SET-CONFIG-EPOCH", place + 1)
         for node in self.nodes[1:]:
-            node.ask("CLUSTER", "MEET", "127.0.0.1", self.nodes[0].port)
+            node.ask("CLUSTER", "MEET", "127.0.0.1", self.nodes[0].door)
         until(lambda: all(b"cluster_known_nodes:6" in self._info(node) for node in self.nodes), "they know each other")
         for node, master in zip(replicas, masters, strict=True):
             node.ask("CLUSTER", "REPLICATE", self.name(master))
@@ -92,7 +144,8 @@ class Cluster:
 
     @property
     def url(self) -> str:
-        return f"redis+cluster://127.0.0.1:{self.nodes[0].port},127.0.0.1:{self.nodes[1].port}"
+        hosts = f"127.0.0.1:{self.nodes[0].door},127.0.0.1:{self.nodes[1].door}"
+        return f"redis+cluster://{hosts}" if self._secrets is None else self._secrets.url("rediss+cluster", hosts)
 
     def name(self, node: Node) -> bytes:
         found = node.ask("CLUSTER", "MYID")
@@ -142,21 +195,30 @@ class Cluster:
 class Watched:
     """A master, a replica, and three sentinels that watch them under the name "mymaster"."""
 
-    def __init__(self, binary: str) -> None:
+    def __init__(self, binary: str, secrets: Secrets | None = None) -> None:
         one, two, *others = ports(5)
-        self.nodes = [Node(binary, one, *QUIET), Node(binary, two, *QUIET, "--replicaof", f"127.0.0.1 {one}")]
-        self.sentinels = [self._sentinel(binary, port, one) for port in others]
+        self._secrets = secrets
+        first = Node.secured(binary, one, secrets, *QUIET)
+        second = Node.secured(binary, two, secrets, *QUIET, "--replicaof", f"127.0.0.1 {first.door}")
+        self.nodes = [first, second]
+        self.sentinels = [self._sentinel(binary, port, first.door) for port in others]
         until(lambda: all(self._sees(each) for each in self.sentinels), "the sentinels see all")
 
-    @staticmethod
-    def _sentinel(binary: str, port: int, master: int) -> Node:
+    def _sentinel(self, binary: str, port: int, master: int) -> Node:
         file = Path(tempfile.mkdtemp(prefix="sg-")) / "sentinel.conf"
-        file.write_text(
-            f"sentinel monitor mymaster 127.0.0.1 {master} 2\n"
-            "sentinel down-after-milliseconds mymaster 500\nsentinel failover-timeout mymaster 3000\n",
-            "utf-8",
-        )
-        return Node(binary, port, str(file), "--sentinel")
+        lines = [
+            f"sentinel monitor mymaster 127.0.0.1 {master} 2",
+            "sentinel down-after-milliseconds mymaster 500",
+            "sentinel failover-timeout mymaster 3000",
+        ]
+        door = None
+        if self._secrets is not None:
+            (door,) = ports(1)
+            lines += [f"sentinel auth-pass mymaster {ADMIN}", f"sentinel sentinel-pass {ADMIN}"]
+            lines.append(f"user {ASKER} on >{WORD} -@all +sentinel|get-master-addr-by-name")
+            lines += [f"{name} {value}" for name, value in self._secrets.tls(door).items()]
+        file.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+        return Node(binary, port, str(file), "--sentinel", door=door)
 
     def _sees(self, sentinel: Node) -> bool:
         (state,) = _list(sentinel.ask("SENTINEL", "MASTERS"))
@@ -166,14 +228,17 @@ class Watched:
 
     @property
     def url(self) -> str:
-        hosts = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in self.sentinels)
-        return f"redis+sentinel://{hosts}/mymaster?db=0"
+        hosts = ",".join(f"127.0.0.1:{sentinel.door}" for sentinel in self.sentinels)
+        if self._secrets is None:
+            return f"redis+sentinel://{hosts}/mymaster?db=0"
+        asking = f"&sentinel_username={ASKER}&sentinel_password={quote(WORD)}"
+        return self._secrets.url("rediss+sentinel", hosts, "/mymaster", asking)
 
     def master(self) -> Node:
         """The one that the sentinels agree on."""
         until(lambda: len(self._told()) == 1, "the sentinels agree")
         (port,) = self._told()
-        return next(node for node in self.nodes if node.port == port)
+        return next(node for node in self.nodes if node.door == port)
 
     def _told(self) -> set[int]:
         answers = [_list(it.ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster")) for it in self.sentinels]

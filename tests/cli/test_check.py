@@ -91,7 +91,7 @@ def test_a_careful_configuration_is_told_nothing(tmp_path: Path) -> None:
         "redis://me:hunt@hunter2@h/0",
         "redis://h/0?password=hunter2",
         "rediss+sentinel://me:hunter2@h,i/m?db=0&sentinel_username=it&sentinel_password=hunter2",
-        "rediss://h/0?ssl_keyfile=/key.pem&ssl_password=hunter2",
+        "rediss://h/0?ssl_password=hunter2",
     ],
 )
 def test_secrets_are_not_shown(tmp_path: Path, url: str) -> None:

@@ -1,8 +1,6 @@
 """The sidecar's life under load: it ends, reloads, has workers, speaks TLS, and loses nobody's request."""
 
 import asyncio
-import datetime
-import ipaddress
 import os
 import signal
 import socket
@@ -12,11 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from certificates import certificate
 from click.testing import CliRunner
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from proxying import OK, QUICK, TAIL, Line, ask, head, resident, sidecar, soon, upstream
 from serving import Served, wait_until
 
@@ -142,30 +137,6 @@ def test_workers_without_a_shared_store_say_so_and_each_keeps_its_own_evidence(t
             assert head(ask(served, GET))[0] == 200
         assert soon(lambda: sum(r["k"] == "request" for r in served.records()) == 40)
         assert len({r["what"]["pid"] for r in served.records() if r["k"] == "start"}) == 2
-
-
-def certificate(folder: Path) -> tuple[str, str]:
-    """A certificate for 127.0.0.1 and localhost, and its key, as PEM files."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(key.private_bytes(*form))
-    return str(folder / "cert.pem"), str(folder / "key.pem")
 
 
 def test_tls_on_both_sides_is_spoken_and_verified(tmp_path: Path) -> None:

@@ -5,14 +5,10 @@ import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from certificates import certificate
 from servers import RedisServer
 from traffic import SECOND, START, feed, request, watch
 
@@ -214,24 +210,6 @@ def test_a_server_says_who_it_is(redis_server: RedisServer) -> None:
     assert re.fullmatch(r"(redis|valkey) \d+\.\d+\.\d+ answers\.", said)
 
 
-def authority(folder: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that vouches for itself, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "redis")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    files = folder / "redis.crt", folder / "redis.key"
-    files[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    files[1].write_bytes(key.private_bytes(pem, pkcs8, serialization.NoEncryption()))
-    return files
-
-
 async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
     while data := await source.read(65_536):
         sink.write(data)
@@ -239,7 +217,7 @@ async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None
 
 
 @asynccontextmanager
-async def encrypted(server: RedisServer, certificate: Path, key: Path) -> AsyncIterator[str]:
+async def encrypted(server: RedisServer, cert: str, key: str) -> AsyncIterator[str]:
     """A TLS port in front of a server that may have none itself; yields its URL."""
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -247,13 +225,13 @@ async def encrypted(server: RedisServer, certificate: Path, key: Path) -> AsyncI
         await asyncio.gather(pump(reader, ahead), pump(behind, writer))
 
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate, key)
+    context.load_cert_chain(cert, key)
     async with await asyncio.start_server(carry, "127.0.0.1", 0, ssl=context) as listening:
         yield f"rediss://127.0.0.1:{listening.sockets[0].getsockname()[1]}/0"
 
 
 def test_rediss_is_redis_over_tls_that_checks_who_answers(redis_server: RedisServer, tmp_path: Path) -> None:
-    certificate, key = authority(tmp_path)
+    cert, key = certificate(tmp_path)
 
     async def visit(url: str) -> tuple[Seen, ...]:
         store = RedisStore(url, budget=5.0, salt=b"")
@@ -263,8 +241,8 @@ def test_rediss_is_redis_over_tls_that_checks_who_answers(redis_server: RedisSer
             await store.close()
 
     async def story() -> None:
-        async with encrypted(redis_server, certificate, key) as url:
-            assert await visit(f"{url}?ssl_ca_certs={certificate}") == (3,)
+        async with encrypted(redis_server, cert, key) as url:
+            assert await visit(f"{url}?ssl_ca_certs={cert}") == (3,)
             with pytest.raises(StoreUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
                 await visit(url)
 

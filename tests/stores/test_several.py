@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 
 import pytest
 from servers import binaries
@@ -177,6 +178,37 @@ def test_a_master_that_was_demoted_is_asked_no_more(own_watched: Watched) -> Non
     drive(own_watched.url, story)
 
 
+@asynccontextmanager
+async def misled(master: int) -> AsyncIterator[int]:
+    """A sentinel that has heard of nothing, and names the server on this port for ever; its own port."""
+    named = b"*2\r\n$9\r\n127.0.0.1\r\n$%d\r\n%d\r\n" % (len(str(master)), master)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65_536):
+            commands = data.replace(b"\r\n*", b"\r\n\0").split(b"\0")
+            writer.write(b"".join(named if b"GET-MASTER" in it else b"+OK\r\n" for it in commands))
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as listening:
+        yield int(listening.sockets[0].getsockname()[1])
+
+
+def test_a_sentinel_that_names_a_replica_is_asked_after_the_others(watched: Watched) -> None:
+    master = watched.emptied().master()
+    (replica,) = (node for node in watched.nodes if node is not master)
+
+    async def whole() -> None:
+        async with misled(replica.port) as port:
+            store = RedisStore(watched.url.replace("//", f"//127.0.0.1:{port},"), budget=5.0, salt=b"")
+            with pytest.raises(StoreUnavailable, match="read only replica"):
+                await store.place(ADDRESS, Rung.BLOCK, 60, START)
+            for _ in range(3):
+                assert (await store.place(ADDRESS, Rung.BLOCK, 60, START)).rung is Rung.BLOCK
+            await store.close()
+
+    asyncio.run(whole())
+
+
 def test_a_server_says_who_it_is(cluster: Cluster, watched: Watched) -> None:
     for url in (cluster.url, watched.url):
         assert asyncio.run(about(StoreSettings(url))).endswith(" answers.")
@@ -184,7 +216,7 @@ def test_a_server_says_who_it_is(cluster: Cluster, watched: Watched) -> None:
 
 def test_a_service_that_sentinel_does_not_know_is_an_unavailable_store(watched: Watched) -> None:
     async def story(store: RedisStore) -> None:
-        with pytest.raises(StoreUnavailable, match="No master found for 'other'"):
+        with pytest.raises(StoreUnavailable, match="Sentinel knows no master 'other'"):
             await store.observe(request(), PLAN)
 
     drive(watched.url.replace("mymaster", "other"), story)

@@ -1,6 +1,6 @@
 """Where counts and standings live: [store] says which store, `open_store` opens it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from scrapeguard.errors import ConfigError
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from scrapeguard.stores.redis import RedisStore
 
 REDIS = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
+UNHURRIED = 2000  # milliseconds for an answer that no visitor waits for
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ async def about(settings: StoreSettings) -> str:
     """What answers at the URL of [store], in a sentence. Raises ConfigError and StoreUnavailable."""
     if settings.url.startswith("memory:"):
         return "memory: each worker process counts on its own, and forgets with a restart."
-    store = _open_redis(settings)
+    store = _open_redis(replace(settings, budget_ms=max(settings.budget_ms, UNHURRIED)))
     try:
         return await store.about()
     finally:

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 from scrapeguard.errors import StoreUnavailable
+from scrapeguard.stores.advice import advice
 from scrapeguard.stores.packing import Packing
 
 FLIGHTS = 2  # batches under way at once; what comes meanwhile waits and goes out in the next
@@ -101,9 +102,7 @@ class Coalescer:
 
 
 def unavailable(reason: str) -> StoreUnavailable:
-    return StoreUnavailable(
-        f"The shared store did not answer: {reason.rstrip('.')}.", "Look at the server, or raise store.budget_ms."
-    )
+    return StoreUnavailable(f"The shared store did not answer: {reason.rstrip('.')}.", advice(reason))
 
 
 def late(budget: float) -> StoreUnavailable:

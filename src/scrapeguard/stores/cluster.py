@@ -8,17 +8,15 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from redis.asyncio.connection import ConnectionPool
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 from redis.exceptions import AskError, ClusterDownError, MovedError, NoScriptError, ResponseError, TryAgainError
 
 from scrapeguard.errors import ConfigError, StoreUnavailable
 from scrapeguard.stores.batch import unavailable
-from scrapeguard.stores.lines import CONNECT_SECONDS, Lines, Lost, Script, Word, pool_of, several
+from scrapeguard.stores.lines import Lines, Lost, Node, Script, Word
+from scrapeguard.stores.urls import CONNECT_SECONDS, place_of, several
 
 ROUNDS = 5  # in which a command may be sent on to where its slot is now
-
-Node = tuple[str, int]  # host and port
 
 
 @dataclass(slots=True)
@@ -41,12 +39,11 @@ class Cluster:
         urls, path, _ = several(url)
         if path not in ("", "0"):
             raise ConfigError("store.url names a database; a cluster has only 0.", "Leave out what follows the hosts.")
-        pools = [pool_of(each, timeout) for each in urls]
-        if pools[0].connection_kwargs.get("db"):
+        place = place_of(urls, timeout)
+        if place.way.options.get("db"):
             raise ConfigError("store.url names a database; a cluster has only 0.", "Leave db= out.")
         self._lost = lost
-        self._pool = pools[0]
-        self._seeds = [(str(it.connection_kwargs["host"]), int(it.connection_kwargs.get("port", 6379))) for it in pools]
+        self._way, self._seeds = place.way, place.nodes
         self._nodes: dict[Node, Lines] = {}
         self._slots: list[Node | None] = [None] * REDIS_CLUSTER_HASH_SLOTS
         self._order = list(self._seeds)  # who is asked which node has which slots; those who did not answer come last
@@ -146,18 +143,20 @@ class Cluster:
         async with self._looking:
             if not self._stale:
                 return
+            said = unavailable("no node of the cluster says which has which slots")
             for node in list(self._order):
                 try:
                     async with asyncio.timeout(CONNECT_SECONDS):
                         (answer,) = await self._at(node).ask(("CLUSTER", "SLOTS"))
-                except (StoreUnavailable, TimeoutError):
+                except (StoreUnavailable, TimeoutError) as error:
+                    said = error if isinstance(error, StoreUnavailable) else said
                     self._later(node)
                     continue
                 if isinstance(answer, ResponseError):
                     raise unavailable(str(answer)) from answer
                 await self._learn(answer, node)
                 return
-            raise unavailable("no node of the cluster says which has which slots")
+            raise said
 
     async def _learn(self, answer: object, asked: Node) -> None:
         """The answer to CLUSTER SLOTS: [first slot, last slot, [host, port, …] of the master, of replicas, …]."""
@@ -178,9 +177,7 @@ class Cluster:
     def _at(self, node: Node) -> Lines:
         lines = self._nodes.get(node)
         if lines is None:
-            host, port = node
-            options = {**self._pool.connection_kwargs, "host": host, "port": port}
-            lines = self._nodes[node] = Lines(ConnectionPool(self._pool.connection_class, **options))
+            lines = self._nodes[node] = Lines(self._way, node)
         return lines
 
     def _later(self, node: Node) -> None:

@@ -154,7 +154,7 @@ class Failover:
         if self._failures < FAILURES:
             return
         if self._retry is None:
-            log.warning("%s Counting in this process alone, trying again every %g s.", error.message, self._seconds)
+            log.warning("%s Counting in this process alone, trying again every %g s.", error, self._seconds)
             self._event("gap.start", {"start": self._start})
         self._retry = self._clock() + self._seconds
 

@@ -15,8 +15,10 @@ from scrapeguard.stores.batch import Answers, Coalescer, late
 from scrapeguard.stores.cluster import Cluster
 from scrapeguard.stores.counting import PLANS, REMEMBERED, SECOND, Digest, standing
 from scrapeguard.stores.held import Held
-from scrapeguard.stores.lines import Script, Single, single
+from scrapeguard.stores.lines import Lines, Script, Single
 from scrapeguard.stores.packing import FIRST, FREE, HELD, NEXT, Packing
+from scrapeguard.stores.sentinel import Sentinels
+from scrapeguard.stores.urls import place_of, sentinels_of
 
 T = TypeVar("T")
 
@@ -105,9 +107,14 @@ class RedisStore:
             self._loop = loop
 
     def _open(self) -> Single | Cluster:
-        if self._url.partition("://")[0].endswith("+cluster"):
+        scheme = self._url.partition("://")[0]
+        if scheme.endswith("+cluster"):
             return Cluster(self._url, self._budget, self._lost)
-        return Single(single(self._url, self._budget), self._lost)
+        if scheme.endswith("+sentinel"):
+            sentinels, way, service = sentinels_of(self._url, self._budget)
+            finder = Sentinels([Lines(sentinels.way, node) for node in sentinels.nodes], service)
+            return Single(Lines(way, finder=finder), self._lost)
+        return Single(Lines(place_of([self._url], self._budget).way), self._lost)
 
     def _key(self, subject: str) -> bytes:
         return f"{self._prefix}:{{{subject}}}".encode("utf-8", "surrogatepass")
