@@ -67,7 +67,7 @@ def test_the_accept_header_can_make_data_of_a_page_but_never_hide_one_among_the_
     ("path", "query", "object_"),
     [
         ("/item/7", "", "/item/7"),
-        ("/item/7", "utm_source=a&fbclid=b&_=1&gclid=c", "/item/7"),
+        ("/item/7", "utm_source=a&fbclid=b&_=1&gclid=c&_rsc=1k9z", "/item/7"),
         ("/item", "id=7&utm_medium=mail&page=2", "/item?id=7&page=2"),
         ("/item", "b=2&a=1", "/item?b=2&a=1"),
         ("/item", "t=456", "/item?t=456"),  # a forum's topic

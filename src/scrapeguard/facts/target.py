@@ -42,7 +42,7 @@ NO_PAGE = (b"application/json", b"image/", b"text/css", b"text/event-stream")
 MAX_OBJECT = 512  # characters; what is longer is told apart by a digest
 NOISE = re.compile(
     r"(?:utm_\w*|fbclid|gclid|gclsrc|gbraid|wbraid|dclid|msclkid|yclid|ysclid|twclid|ttclid|li_fat_id|igshid|igsh"
-    r"|srsltid|mc_[ce]id|mkt_tok|_ga|_gl|_hs\w+|vero_id|oly_\w+_id|wickedid|epik|phpsessid|jsessionid|aspsessionid\w*"
+    r"|srsltid|mc_[ce]id|mkt_tok|_ga|_gl|_hs\w+|vero_id|oly_\w+_id|wickedid|epik|_rsc|phpsessid|jsessionid|aspsessionid\w*"
     r"|_)(?:=|$)|(?:t|ts|time|timestamp|cb|cachebust\w*|nocache|rnd|rand|random|r|v|ver)=(?:\d{10,17}|0?\.\d+)$",
     re.IGNORECASE,
 )

@@ -3,14 +3,14 @@
 Sees: fast crawlers and floods. Assets do not count, so that a page with a hundred images is one request.
 Wrongs: a large office or a mobile carrier behind one address whose browsers all look the same; `each` more are
 granted to every further browser there. A page that polls, asking for the same data again and again, is let be below
-the `flood`, and one whose scripts ask for much at once below `scripted`, if it was loaded with an asset or two. Without
-any, from the cache alone, nothing tells it from a program that takes an API.
+the `flood`, and one whose scripts ask for much at once below `scripted`, if any asset was loaded that day. Without one,
+from the cache alone, nothing tells it from a program that takes an API.
 """
 
 from dataclasses import dataclass
 
 from scrapeguard.model import Facts, Mode, Resource, Seen, Signal, Watch
-from scrapeguard.signals.watches import ASSETS, BROWSERS, SERVED, TAKEN, further, suffices
+from scrapeguard.signals.watches import ASSETS, BROWSERS, SERVED, TAKEN, further
 
 
 def _one(facts: Facts) -> int:
@@ -45,11 +45,10 @@ class Pace:
     def _limit(self, requests: int, taken: Seen, served: Seen, assets: Seen) -> int:
         """`flood` for few pages, and little data or each of it more than once: a board of forty panels is no collector.
 
-        `scripted` where pages were loaded with what belongs to them, and then asked for much data each.
+        `scripted` where most is data that pages asked for, and assets came, too.
         """
         if not isinstance(taken, int) or not isinstance(served, int):
             return self.limit
         if taken + served < self.distinct or (taken < self.distinct and served * 2 <= requests):
             return self.flood
-        loaded = isinstance(assets, int) and suffices(assets, taken, served)
-        return self.scripted if loaded and served * 2 >= taken * 3 else self.limit
+        return self.scripted if assets and served * 2 >= taken * 3 else self.limit

@@ -8,6 +8,7 @@ DAY = 86400
 WEEK = 7 * DAY
 MACHINES: frozenset[AgentKind] = frozenset({"reader", "preview", "monitor"})
 PAGES = 10  # so many pages for one asset are no browser's
+DATA = 150  # different data objects that one page may ask for
 MOST_BROWSERS = 30  # further browsers behind one address that are believed; a forger can invent any number
 
 
@@ -56,11 +57,11 @@ def by_worker(facts: Facts) -> bool:
 
 
 def suffices(assets: int, taken: int, served: int) -> bool:
-    """Whether so many assets in a day go with so many pages and data objects, as those of a browser do.
+    """Whether so many assets in a day go with so many pages and data objects in an hour, as those of a browser do.
 
-    A cache saves most assets, but not one for `PAGES` pages; of data, one page may ask for very much.
+    A cache saves most assets, but not one for `PAGES` pages. Data goes with the pages that were opened, or the assets.
     """
-    return assets > 0 and assets * PAGES >= taken + served // 50
+    return assets > 0 and assets * PAGES >= taken and (served <= taken * DATA or served <= assets * DATA // PAGES)
 
 
 def shown(assets: int, pages: int) -> bool:
