@@ -14,6 +14,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from scrapeguard.cli.joined import Joined
 from scrapeguard.sidecar import ServerSettings
 
 LINGER = 1.0  # seconds in which what still comes is thrown away: to close at once would take the answer back
@@ -50,7 +51,8 @@ class Bounded(HttpToolsProtocol):
         self._answer = (400, "")
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        self._joined = Joined(transport, self.loop)
+        super().connection_made(self._joined)
         self._arm(self._bounds.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -88,6 +90,8 @@ class Bounded(HttpToolsProtocol):
         self._disarm()
         self._end_keep_alive()
         self._part = WASTE  # of which nothing comes here
+        self._joined.flush()
+        self.transport = self._joined.plain
         super().handle_websocket_upgrade()
 
     def on_message_begin(self) -> None:
