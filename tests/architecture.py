@@ -75,6 +75,7 @@ BASES = {
     "NamedTuple",
     "Protocol",
     "asyncio.Protocol",
+    "asyncio.Transport",
     "HttpToolsProtocol",  # uvicorn's, which has no other way to be given bounds
 }
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base", "core"}
