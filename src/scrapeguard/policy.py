@@ -178,9 +178,12 @@ class Lists:
     def __init__(self, deny: Networks, allow: Networks) -> None:
         self.deny = deny
         self.allow = allow
+        self._anybody = bool(deny or allow)
 
     def verdict(self, address: str, mode: Mode) -> Verdict | None:
         """The verdict on an address that is on a list; None for every other."""
+        if not self._anybody:
+            return None
         if address in self.deny:
             return Verdict(Rung.BLOCK if mode == "enforce" else Rung.ALLOW, Rung.BLOCK, "deny-list", mode=mode)
         if address in self.allow:

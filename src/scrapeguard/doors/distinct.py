@@ -1,6 +1,7 @@
 """How many different texts there were: exact for a few thousand, estimated beyond, in bounded memory."""
 
 import math
+from functools import lru_cache
 from hashlib import blake2b
 
 BITS = 12
@@ -22,7 +23,7 @@ class Distinct:
         return self._registers is not None
 
     def add(self, text: str) -> None:
-        number = int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+        number = _digest(text)
         if self._registers is not None:
             _register(self._registers, number)
             return
@@ -35,6 +36,11 @@ class Distinct:
 
     def __len__(self) -> int:
         return len(self._seen) if self._registers is None else _estimate(self._registers)
+
+
+@lru_cache(4096)
+def _digest(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
 
 
 def _register(registers: bytearray, number: int) -> None:

@@ -93,7 +93,7 @@ def _what(
     came = origin = ""
     if source is not None:
         came = f'"imported":{imported},'
-        origin = f'"source":{canonical({"file": source[0], "line": source[1]})},'
+        origin = f'"source":{{"file":{quoted(source[0])},"line":{source[1]}}},'
     known = "" if facts.identity is None else f'"identity":{_identity(facts.identity)},'
     signals = f"[{','.join([_signal(signal) for signal in verdict.signals])}]" if verdict.signals else "[]"
     tried = "" if outcome.attempt is None else f'"challenge":{_attempt(outcome.attempt)},'

@@ -1,6 +1,7 @@
 """Where a request stands in a row of numbers: item 41, item 42, item 43; page 1, page 2, page 3."""
 
 import re
+from functools import lru_cache
 from hashlib import blake2b
 
 from scrapeguard.facts.target import MAX_OBJECT
@@ -22,6 +23,7 @@ WHOLE = re.compile(r"(\d{1,15})(\.[A-Za-z][\w.]*)?")  # 123, 123.html
 LAST = re.compile(r"(?:(.*)(?<=[-_.=~]))?([A-Za-z]{0,12})(?<!\d)(\d{1,15})(\.[A-Za-z]\w{0,9})?")  # item-123.html, p123
 FIRST = re.compile(r"(\d{1,15})[-_.~][A-Za-z].*")  # 123-a-title
 MAX_SEGMENT, MAX_FAMILY = 128, 200
+REMEMBERED = 4096
 
 
 def step_of(facts: Facts) -> Step | None:
@@ -35,6 +37,7 @@ def step_of(facts: Facts) -> Step | None:
     return step_in(facts.host or "", facts.object)
 
 
+@lru_cache(REMEMBERED)
 def step_in(host: str, wanted: str) -> Step | None:
     """The same for what is asked for on a host."""
     if len(wanted) >= MAX_OBJECT:
