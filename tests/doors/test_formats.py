@@ -4,6 +4,7 @@ import json
 import os
 import time
 from contextlib import suppress
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import apachelogs
@@ -447,6 +448,40 @@ def test_a_method_is_a_word() -> None:
 
 def test_a_leap_second_is_a_time() -> None:
     assert written_time("30/Jun/2015:23:59:60 +0000") == written_time("01/Jul/2015:00:00:00 +0000")
+
+
+@given(
+    st.datetimes(datetime(1970, 1, 2), datetime(2199, 12, 30)),
+    st.integers(-23 * 60, 23 * 60),
+    st.sampled_from(["", ".5", ".123456"]),
+)
+def test_a_time_is_the_moment_that_is_written(moment: datetime, ahead: int, fraction: str) -> None:
+    moment = moment.replace(microsecond=0, tzinfo=timezone(timedelta(minutes=ahead)))
+    text = f"{moment:%d/%b/%Y:%H:%M:%S}{fraction} {moment:%z}"
+    assert written_time(text) == int(moment.timestamp()) * 1_000_000 + round(float(fraction or 0) * 1_000_000)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "17/May/2015:12:60:03 +0000",
+        "17/May/2015:12:05:70 +0000",
+        "17/May/2015:12:5:003 +0000",
+        "17/May/2015x12:05:03 +0000",
+        "17/May/2015:12:05:03",
+        "17/May/2015:12:05:03 +0000 ",
+        "17/May/2015:12:+5:03 +0000",
+        "17/Mai/2015:12:05:03 +0000",
+        "31/Jun/2015:12:05:03 +0000",
+        "01/Jan/1970:00:00:00 +0001",
+        "31/Dec/2199:23:59:59 -0001",
+    ],
+)
+def test_what_is_no_time_is_refused_as_it_stands(text: str) -> None:
+    for _ in range(2):  # an hour that was read before vouches for nothing
+        written_time("17/May/2015:12:05:03 +0000")
+        with pytest.raises(FormatError):
+            written_time(text)
 
 
 @pytest.mark.skipif(not ELASTIC.exists(), reason=f"{ELASTIC} is missing: 10,000 real lines go unread")

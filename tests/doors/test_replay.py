@@ -21,6 +21,7 @@ from scrapeguard.doors import log_file
 from scrapeguard.doors.bench import drive
 from scrapeguard.doors.clients import Clients, iso
 from scrapeguard.doors.distinct import Distinct
+from scrapeguard.doors.formats import FORMATS
 from scrapeguard.doors.replay import Replay
 from scrapeguard.doors.summary import summary
 from scrapeguard.errors import InputError
@@ -389,6 +390,24 @@ def test_no_bytes_stop_a_replay(tmp_path_factory: pytest.TempPathFactory, chunks
     if path.read_bytes()[:2] != b"\x1f\x8b":
         result = replayed(path)
         assert result["parsed"] + result["rejected"] == result["lines"]
+
+
+def test_it_is_the_same_how_many_entries_are_heard_together() -> None:
+    lines = [line("192.0.2.7", second, f"/item/{second}", "curl/8.5.0") for second in range(300)]
+    lines += [line(f"192.0.2.{20 + n % 9}", 300 + n, f"/pages/{n % 7}?id={n}", status=404) for n in range(300)]
+    lines[40:40] = [
+        line("192.0.2.9", 40, "/robots.txt"),
+        '192.0.2.8 - - [24/Nov/2026:10:00:41 +0000] "-" 408 0 "-" "-"',
+    ]
+    entries = [FORMATS["combined"](text, number) for number, text in enumerate(lines, 1)]
+    apart, together = Replay(config.load(None)), Replay(config.load(None))
+    one_by_one = [verdict for entry in entries for verdict in apart.take([entry])]
+    assert together.take(entries) == one_by_one
+    assert {verdict.rung for verdict in one_by_one} > {Rung.ALLOW}
+    assert (apart.judged, apart.unread) == (together.judged, together.unread) == (601, 1)
+    for session in (apart, together):
+        session.close()
+    assert summary(apart)["flagged"] == summary(together)["flagged"]
 
 
 def test_a_judge_that_waits_is_a_mistake() -> None:

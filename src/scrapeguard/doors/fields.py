@@ -15,9 +15,8 @@ LATEST = 7_258_118_400_000_000  # the year 2200: a later time comes from a broke
 EPOCH = date(1970, 1, 1).toordinal()
 NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 MONTHS = {name: number for number, name in enumerate(NAMES, 1)}
-CLF_TIME = re.compile(
-    r"([0-9]{2})/([A-Z][a-z]{2})/([0-9]{4}):([0-2][0-9]):([0-5][0-9]):([0-6][0-9])(?:\.([0-9]{1,9}))? "
-    r"([+-])([0-9]{2})([0-9]{2})"
+CLF_HOUR = re.compile(  # without its minute and second
+    r"([0-9]{2})/([A-Z][a-z]{2})/([0-9]{4}):([0-2][0-9]):(?:\.([0-9]{1,9}))? ([+-])([0-9]{2})([0-9]{2})"
 )
 ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
 LETTERS = {"b": "\b", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "f": "\f"}
@@ -28,8 +27,9 @@ PRIVATE = Networks(
     "private networks",
 )
 
-# Micros from the hour on, by the minute and second that a log line has.
-IN_HOUR = {f"{it // 70:02}:{it % 70:02}": (it // 70 * 60 + it % 70) * 1_000_000 for it in range(60 * 70)}
+IN_HOUR = {  # microseconds, by minute and second as they are written; a leap second is one, and some clocks go further
+    f"{minute:02}:{second:02}": (minute * 60 + second) * 1_000_000 for minute in range(60) for second in range(70)
+}
 
 Request = tuple[str, str]  # method and target; no method = what came was not HTTP, or nothing came
 
@@ -38,19 +38,22 @@ def written_time(text: str) -> int:
     """Microseconds since 1970 of "17/May/2015:10:05:03 +0000" or of an ISO 8601 time. Raises FormatError."""
     if text[2:3] != "/":
         return iso_time(text)
-    within = IN_HOUR.get(text[15:20])  # what is left is the same for all lines of an hour
-    return sane(_clf_time(text) if within is None else _clf_time(f"{text[:15]}00:00{text[20:]}") + within)
+    within = IN_HOUR.get(text[15:20])
+    hour = None if within is None else _hour(text[:15] + text[20:])  # which many lines have in common
+    if within is None or hour is None:
+        raise FormatError(f"{text[:40]!r} is not a time.")
+    return sane(hour + within)
 
 
 @lru_cache(maxsize=256)
-def _clf_time(text: str) -> int:
-    """The same for the first of these formats, of any century. Raises FormatError."""
-    match = CLF_TIME.fullmatch(text)
+def _hour(text: str) -> int | None:
+    """Microseconds from 1970 to "17/May/2015:10: +0000", before 1970 too; None for no time. Raises FormatError."""
+    match = CLF_HOUR.fullmatch(text)
     if match is None:
-        raise FormatError(f"{text[:40]!r} is not a time.")
-    day, month, year, hour, minute, second, fraction, sign, hours_ahead, minutes_ahead = match.groups()
+        return None
+    day, month, year, hour, fraction, sign, hours_ahead, minutes_ahead = match.groups()
     ahead = int(hours_ahead) * 3600 + int(minutes_ahead) * 60
-    seconds = midnight(day, month, year) + int(hour) * 3600 + int(minute) * 60 + int(second)
+    seconds = midnight(day, month, year) + int(hour) * 3600
     seconds += ahead if sign == "-" else -ahead
     return seconds * 1_000_000 + int(((fraction or "") + "000000")[:6])
 
