@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import ssl
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,8 @@ from click.testing import CliRunner
 from proxying import OK, QUICK, TAIL, Line, ask, head, resident, sidecar, soon, upstream
 from serving import Served, wait_until
 
-from scrapeguard.cli import main
+from scrapeguard.cli import listening, main
+from scrapeguard.errors import ConfigError
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -197,9 +199,14 @@ def test_unix_sockets_on_both_sides(tmp_path: Path) -> None:
         (("--upstream", "ftp://x"), "ftp://x"),
         (("--upstream", "http://x/path"), "is no address"),
         (("--upstream", "http://x", "--listen", "nowhere"), "is no address to listen at"),
-        (("--upstream", "http://x", "--listen", "127.0.0.1:{taken}"), "cannot be listened at"),
+        (("--upstream", "http://x:0"), "is no address"),
+        (("--upstream", "http://x", "--listen", "127.0.0.1:{taken}"), "Stop what listens there, or choose a free one."),
+        (("--upstream", "http://x", "--listen", "192.0.2.1:8000"), "Choose an address of this machine."),
+        (("--upstream", "http://x", "--listen", "unix:"), "'unix:' is no path."),
+        (("--upstream", "http://x", "--listen", "unix:none/s"), "Name a path in a folder that is there"),
         (("--upstream", "http://x", "--tls-cert", "a.pem"), "Give both"),
         (("--upstream", "http://x", "--tls-cert", "a.pem", "--tls-key", "b.pem"), "there is no such file"),
+        (("--upstream", "http://x", "--tls-cert", "junk.pem", "--tls-key", "junk.pem"), "They must be PEM"),
         (("--upstream", "http://x", "--config", "none.toml"), "none.toml"),
     ],
 )
@@ -207,6 +214,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], said: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    Path("junk.pem").write_text("junk", "utf-8")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -215,6 +223,21 @@ def test_what_cannot_be_done_is_said_in_a_sentence(
     assert (ended.exit_code, "Traceback" in ended.output) == (2, False)
     assert said in ended.output
     assert not (tmp_path / "scrapeguard-evidence").exists()
+
+
+def test_a_unix_socket_at_which_somebody_listens_is_not_taken_from_him(tmp_path: Path) -> None:
+    """One that was left behind is; so that a server that was killed can be started again."""
+    path = Path(tempfile.mkdtemp(prefix="sg-")) / "s"
+    with listening.bind(f"unix:{path}") as first:
+        first.listen()
+        with pytest.raises(ConfigError, match="in use"):
+            listening.bind(f"unix:{path}")
+        first.close()
+        listening.bind(f"unix:{path}").close()
+    with listening.bind_datagrams(f"{path}"), pytest.raises(ConfigError, match="in use"):
+        listening.bind_datagrams(f"{path}")
+    path.unlink()
+    path.parent.rmdir()
 
 
 SIZE = int(os.environ.get("SOAK_MEGABYTES", "64")) << 20

@@ -244,3 +244,15 @@ def test_a_socket_that_is_taken_and_a_form_that_is_not_there_are_told() -> None:
         for words in ([f"udp://127.0.0.1:{port}"], ["udp://nowhere"], ["-", "--publish", "iptables:x"]):
             done = CliRunner().invoke(main, ["watch", *words])
             assert (done.exit_code, done.output[:7]) == (2, "Error: ")
+
+
+def test_a_command_that_is_none_and_a_last_line_without_end(tmp_path: Path) -> None:
+    words = ["watch", "-", "--publish", f"nginx:{tmp_path / 'o'}", "--check"]
+    ended = CliRunner().invoke(main, [*words, "'"], input="hi")
+    assert (ended.exit_code, "Close what is quoted." in ended.output) == (2, True)
+    for text, lines in ((b"a\nb\n", ["a", "b"]), (b"a\nb", ["a", "b"])):
+        reading, writing = os.pipe()
+        os.write(writing, text)
+        os.close(writing)
+        assert [line for batch in tail.piped(reading) for line in batch] == lines
+        os.close(reading)

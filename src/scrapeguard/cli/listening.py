@@ -1,5 +1,6 @@
 """Where a server of ours listens: an address and a port, or a Unix socket."""
 
+import errno
 import socket
 from pathlib import Path
 
@@ -7,6 +8,12 @@ from scrapeguard.errors import ConfigError
 
 UDP = "udp://"
 HINT = 'Write it like "127.0.0.1:8000", "[::1]:8000", ":8000" or "unix:/run/scrapeguard.sock".'
+
+TO_DO = {
+    errno.EADDRINUSE: "Stop what listens there, or choose a free one.",
+    errno.EACCES: "Choose a port from 1024 on, or give the process CAP_NET_BIND_SERVICE.",
+    errno.EADDRNOTAVAIL: "Choose an address of this machine.",
+}
 
 
 def bind(listen: str) -> socket.socket:
@@ -25,7 +32,7 @@ def bind(listen: str) -> socket.socket:
     except OSError as error:
         made.close()
         said = f"{listen} cannot be listened at ({error.strerror})."
-        raise ConfigError(said, "Choose a free one.") from error
+        raise ConfigError(said, TO_DO.get(error.errno or 0, HINT)) from error
     return made
 
 
@@ -45,16 +52,29 @@ def bind_datagrams(where: str) -> socket.socket:
 
 
 def _bind_path(path: Path, listen: str, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
+    if not path.name:
+        raise ConfigError(f"{listen!r} is no path.", HINT)
+    left = path.is_socket()
+    if left and _heard(path, kind):
+        raise ConfigError(f"{listen} cannot be listened at (it is in use).", TO_DO[errno.EADDRINUSE])
     made = socket.socket(socket.AF_UNIX, kind)
     try:
-        if path.is_socket():
-            path.unlink()  # left behind by an earlier run
+        if left:
+            path.unlink()  # behind, by an earlier run
         made.bind(str(path))
         path.chmod(0o660)
     except OSError as error:
         made.close()
-        raise ConfigError(f"{listen} cannot be listened at ({error}).", HINT) from error
+        said = f"{listen} cannot be listened at ({error.strerror or error})."
+        raise ConfigError(said, "Name a path in a folder that is there and can be written.") from error
     return made
+
+
+def _heard(path: Path, kind: socket.SocketKind) -> bool:
+    """Whether somebody listens at a Unix socket."""
+    with socket.socket(socket.AF_UNIX, kind) as line:
+        line.setblocking(False)
+        return line.connect_ex(str(path)) in (0, errno.EAGAIN)  # EAGAIN: so many wait already
 
 
 def name(bound: socket.socket, secure: bool = False) -> str:

@@ -1,6 +1,7 @@
 """`proxy`: the guard as a reverse proxy in front of any site."""
 
 import functools
+import ssl
 from pathlib import Path
 from types import ModuleType
 
@@ -36,6 +37,8 @@ def proxy(
     for name in filter(None, (tls_cert, tls_key)):
         if not Path(name).is_file():
             raise ConfigError(f"{name}: there is no such file.", "Name a PEM file.")
+    if tls_cert:
+        _try_tls(tls_cert, tls_key)
     settings = door().ready(config, upstreams)
     bound = listening.bind(listen)
     where = listening.name(bound, bool(tls_cert))
@@ -44,6 +47,14 @@ def proxy(
     end = int(settings.end_seconds)
     manner = serving.Manner(serving.bounds(config), end, date_header=False, tls_cert=tls_cert, tls_key=tls_key)
     serving.run(functools.partial(application, file, upstreams), bound, manner, workers)
+
+
+def _try_tls(cert: str, key: str | None) -> None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
+    except OSError as error:
+        said = f"{cert} and {key} cannot be used ({error.strerror or error})."
+        raise ConfigError(said, "They must be PEM, can be read, and the key must be the certificate's.") from error
 
 
 def application(file: str | None, upstreams: tuple[str, ...], stop: serving.Stop) -> serving.App:

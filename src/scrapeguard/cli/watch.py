@@ -68,7 +68,10 @@ def _publication(text: str, check: str, load: str) -> Publication:
     form, colon, path = text.partition(":")
     if not (colon and path) or form not in FORMS:
         raise InputError(f"{text!r} is nothing to publish.", f"Write FORM:FILE, with one of {', '.join(FORMS)}.")
-    return Publication(Path(path), form, check, load)
+    try:
+        return Publication(Path(path), form, check, load)
+    except ValueError as error:  # of shlex
+        raise InputError(f"--check or --load is no command ({error}).", "Close what is quoted.") from error
 
 
 def _batches(source: str, from_start: bool) -> tail.Batches:

@@ -40,6 +40,10 @@ class Splitter:
             self._rest, self._skipping = b"", True
         return [piece.rstrip(b"\r").decode("latin-1") for piece in pieces if len(piece) <= LONGEST]
 
+    def rest(self) -> list[str]:
+        """What has come behind the last line end, where nothing follows."""
+        return self.lines(b"\n") if self._rest else []
+
 
 def follow(path: Path, from_start: bool = False) -> Batches:
     """What is appended to a file, for ever: also when it is renamed and made anew, or cut to nothing (copytruncate).
@@ -96,7 +100,7 @@ def piped(handle: int) -> Batches:
             continue
         chunk = os.read(handle, CHUNK)
         if not chunk:
-            yield split.lines(b"\n")
+            yield split.rest()
             return
         yield split.lines(chunk)
 

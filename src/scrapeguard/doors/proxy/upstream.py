@@ -44,7 +44,7 @@ class Upstream:
             host, port = parts.hostname, parts.port
         except ValueError:
             host = port = None
-        if not host or parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
+        if not host or port == 0 or parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
             raise ConfigError(f"The upstream {url!r} is no address.", 'Write it like "http://127.0.0.1:8080".')
         secure = parts.scheme == "https"
         self.host, self.port = host, port or (443 if secure else 80)
