@@ -30,6 +30,8 @@ from scrapeguard.model import Headers, Resource
         ("/api/items", "data"),
         ("/v2/api/items", "data"),
         ("/graphql", "data"),
+        ("/socket.io/", "data"),
+        ("/live/longpoll", "data"),
         ("/export.csv", "data"),
         ("/paper.pdf", "data"),
         ("/ads.txt", "data"),

@@ -114,7 +114,7 @@ def _one(visit: dict[str, Any], now: float, cookie: str, chance: random.Random) 
         beside = visit.get("once", []) * (turn == 0) + visit.get("with", [])
         for place, pattern in enumerate(beside, 1):
             asked = pattern.replace("{n}", str(number))
-            what = "data" if asked.startswith("/api/") else "asset"
+            what = "data" if asked.startswith("/api/") else "asset"  # by its headers; the path says what it counts as
             yield request(what, asked, f"https://{HOST}{target}", place * WITHIN)
         now += pause * (1 + chance.uniform(-spread, spread))
 

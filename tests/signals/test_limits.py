@@ -35,6 +35,8 @@ HERE = "https://shop.example/catalogue"
 BROWSING = Headers([(b"sec-fetch-site", b"same-origin"), (b"sec-fetch-mode", b"navigate")])
 CLICKED = replace(BARE, referer=HERE, headers=BROWSING)
 ELSEWHERE = replace(CLICKED, referer="https://search.example/")
+UNCOOKED = replace(CLICKED, referer="")
+HIDDEN = replace(UNCOOKED, headers=Headers([*BROWSING.raw.items(), (b"cookie", b"sid=1")]))
 FETCHED = replace(
     CLICKED, headers=Headers([*BROWSING.raw.items(), (b"sec-fetch-mode", b"cors"), (b"sec-fetch-dest", b"empty")])
 )
@@ -72,9 +74,11 @@ EDGES = {  # name: (detector, facts, silent with, heard with, weight then)
     "sequence": (Sequence(), PERSON, (Steps(25, 1, "x"), 0), (Steps(26, 1, "x"), 0), 2),
     "sequence, with no step": (Sequence(), PERSON, (Steps(99, 1, ""), 0), (Steps(99, 1, ""), 0), None),
     "sequence, by links": (Sequence(), CLICKED, (Steps(25, 1, "x"), 0), (Steps(26, 1, "x"), 0), 1),
+    "sequence, by links without referer": (Sequence(), HIDDEN, (Steps(25, 1, "x"), 0), (Steps(26, 1, "x"), 0), 1),
+    "sequence, by a word alone": (Sequence(), UNCOOKED, (Steps(25, 1, "x"), 0), (Steps(26, 1, "x"), 0), 2),
     "sequence, from elsewhere": (Sequence(), ELSEWHERE, (Steps(25, 1, "x"), 0), (Steps(26, 1, "x"), 0), 2),
     "sequence, of an album": (Sequence(), CLICKED, (Steps(99, 1, "x"), 50), (Steps(99, 1, "x"), 50), None),
-    "sequence, of a script": (Sequence(), FETCHED, (Steps(25, 1, "x"), 0), (Steps(26, 1, "x"), 0), 2),
+    "sequence, of a script": (Sequence(), FETCHED, (Steps(25, 1, "x"), 0), (Steps(26, 1, "x"), 0), 1),
     "sequence, fetched ahead": (Sequence(), AHEAD, (Steps(25, 1, "x"), 0), (Steps(26, 1, "x"), 0), 1),
     "sequence, of data": (Sequence(), LED, (Steps(25, 1, "x"), 0), (Steps(26, 1, "x"), 0), 2),
     "sequence, of data with pictures": (Sequence(), LED, (Steps(25, 1, "x"), 90), (Steps(26, 1, "x"), 90), 1),
@@ -136,10 +140,10 @@ EDGES = {  # name: (detector, facts, silent with, heard with, weight then)
     ),
     "trap": (Trap(), PERSON, (0,), (1,), 2),
     "trap, twice": (Trap(), PERSON, (0,), (2,), 4),
-    "agent": (Declared(), by("browser"), (900, 0, 0), (900, 0, 0), None),
-    "agent, of a known crawler": (Declared(), by("crawler", operator="Google"), (900, 0, 0), (None, 0, 0), None),
-    "agent, of an app": (Declared(), by("app"), (900, 0, 0), (900, 0, 0), None),
-    "agent, of something nobody knows": (Declared(), by("unknown"), (11, 1, 0), (11, 0, 0), 5),
+    "agent": (Declared(), by("browser"), (900, 0, 0, 0), (900, 0, 0, 0), None),
+    "agent, of a known crawler": (Declared(), by("crawler", operator="Google"), (900, 0, 0, 0), (None, 0, 0, 0), None),
+    "agent, of an app": (Declared(), by("app"), (900, 0, 0, 0), (900, 0, 0, 0), None),
+    "agent, of something nobody knows": (Declared(), by("unknown"), (11, 1, 0, 0), (11, 0, 0, 0), 5),
     "misses": (Misses(), PERSON, (12, 12), (13, 26), 2),
     "misses, among what was there": (Misses(), PERSON, (13, 27), (13, 13), 2),
     "misses, many": (Misses(), PERSON, (12, 12), (41, 50), 4),
@@ -183,17 +187,22 @@ def test_nothing_is_said_where_nothing_is_known(name: str) -> None:
 def test_a_tool_is_named_at_once_and_heavy_once_it_collects() -> None:
     for raw in ("curl/8.5.0", ""):
         request = by("library" if raw else "unknown", raw)
-        weights = [signal.weight for n in (1, 10, 11) if (signal := Declared().detect(request, (n, 0, 0)))]
+        weights = [signal.weight for n in (1, 10, 11) if (signal := Declared().detect(request, (n, 0, 0, 0)))]
         assert weights == [1, 1, 5]
 
 
 def test_a_headless_browser_is_heavy_sooner() -> None:
-    weights = [signal.weight for n in (3, 4) if (signal := Declared().detect(by("headless"), (n, 9, 0)))]
+    weights = [signal.weight for n in (3, 4) if (signal := Declared().detect(by("headless"), (n, 9, 0, 0)))]
+    assert weights == [1, 5]
+
+
+def test_a_headless_browser_whose_scripts_ask_for_much_collects_too() -> None:
+    weights = [signal.weight for n in (119, 120) if (signal := Declared().detect(by("headless"), (1, 9, 0, n)))]
     assert weights == [1, 5]
 
 
 def test_a_crawler_nobody_knows_is_named_and_judged_by_what_it_does_once_it_has_read_robots_txt() -> None:
-    weights = [signal.weight for asked in (0, 1) if (signal := Declared().detect(by("crawler"), (900, 0, asked)))]
+    weights = [signal.weight for asked in (0, 1) if (signal := Declared().detect(by("crawler"), (900, 0, asked, 0)))]
     assert weights == [5, 0]
 
 

@@ -8,7 +8,17 @@ from building import facts
 from scrapeguard.model import Headers, Outcome, Resource
 from scrapeguard.signals import DETECTORS
 from scrapeguard.signals.misses import Misses
-from scrapeguard.signals.watches import browser_of, further, of_page, robots_txt, served_by, taken_by
+from scrapeguard.signals.watches import (
+    browser_of,
+    by_worker,
+    further,
+    led_here,
+    of_page,
+    opened_by,
+    robots_txt,
+    served_by,
+    taken_by,
+)
 
 PAGE = facts(path="/item/1", referer="")
 BARE = facts(path="/api/1", query="since=5", resource=Resource.DATA, referer="")
@@ -42,6 +52,50 @@ def test_data_without_a_page_is_taken_and_data_of_a_page_is_served_without_its_q
 def test_whether_a_page_asked(headers: list[tuple[bytes, bytes]] | None, referer: str | None, answer: bool) -> None:
     request = replace(BARE, referer=referer, headers=None if headers is None else Headers(headers))
     assert of_page(request) is answer
+
+
+CLICK = [(b"sec-fetch-site", b"same-origin"), (b"sec-fetch-mode", b"navigate"), (b"sec-fetch-dest", b"document")]
+FETCH = [(b"sec-fetch-site", b"same-origin"), (b"sec-fetch-mode", b"cors"), (b"sec-fetch-dest", b"empty")]
+HERE = "https://shop.example/catalogue"
+
+
+@pytest.mark.parametrize(
+    ("headers", "referer", "answer"),
+    [
+        (CLICK, HERE, True),
+        (NONE, HERE, True),  # over http, or an older browser
+        (None, HERE, True),  # a log
+        (CLICK, "https://search.example/", False),
+        ([(b"sec-fetch-site", b"none"), *CLICK[1:]], HERE, False),
+        ([(b"sec-fetch-site", b"cross-site"), *CLICK[1:]], HERE, False),
+        (FETCH, HERE, False),  # nobody opened it
+        (CLICK, "", False),
+        ([*CLICK, (b"cookie", b"sid=1")], "", True),  # a site, or a person, that wants no referer
+        (NONE, "", False),
+        (None, None, False),
+    ],
+)
+def test_whether_a_page_of_this_site_led_here(
+    headers: list[tuple[bytes, bytes]] | None, referer: str | None, answer: bool
+) -> None:
+    assert led_here(replace(PAGE, referer=referer, headers=None if headers is None else Headers(headers))) is answer
+
+
+@pytest.mark.parametrize("headers", [FETCH, [*CLICK, (b"sec-purpose", b"prefetch")]])
+def test_what_a_script_fetches_is_served_and_not_opened(headers: list[tuple[bytes, bytes]]) -> None:
+    fetched = replace(facts(path="/suggest", query="q=sp", referer=HERE), headers=Headers(headers))
+    assert (opened_by(fetched), served_by(fetched), taken_by(fetched)) == (None, "/suggest?q=sp", "/suggest")
+    elsewhere = replace(fetched, headers=Headers([(b"sec-fetch-site", b"cross-site"), *headers[1:]]))
+    other = replace(fetched, headers=Headers([pair for pair in headers if pair[0] != b"sec-fetch-site"]))
+    for request in (elsewhere, other):
+        assert (opened_by(request), served_by(request)) == ("/suggest?q=sp", None)
+
+
+def test_a_worker_has_its_script_as_referer() -> None:
+    fetched = replace(PAGE, headers=Headers(FETCH))
+    assert by_worker(replace(fetched, referer="https://shop.example/worker.js"))
+    assert not by_worker(replace(fetched, referer=HERE))
+    assert not by_worker(replace(PAGE, headers=Headers(CLICK), referer="https://shop.example/worker.js"))
 
 
 def test_a_browser_is_told_by_its_oldest_cookie_when_it_fetches_assets() -> None:

@@ -32,7 +32,11 @@ KINDS = {
 EXTENSIONS = {extension: kind for kind, rows in KINDS.items() for row in rows for extension in row.split()}
 FEEDS = frozenset({"feed", "feeds", "rss", "rss2", "atom"})
 FEED_FILE = re.compile(r"(?:feed|rss|atom|index|sitemap[^/]*)\.(?:xml|json)(?:\.gz)?", re.IGNORECASE)
-DATA = re.compile(r"^/(?:[^/]+/)?(?:api|graphql|odata|ajax|xhr|rpc|wp-json|_next/data)(?:/|$)", re.IGNORECASE)
+DATA = re.compile(
+    r"^/(?:[^/]+/)?(?:api|graphql|odata|ajax|xhr|rpc|wp-json|_next/data"
+    r"|socket\.io|engine\.io|sockjs|signalr|_blazor|longpoll|cometd|faye|livewire)(?:/|$)",  # ask again and again
+    re.IGNORECASE,
+)
 ASSET = re.compile(
     r"^/(?:_next/(?:static|image)|_nuxt|static|assets?|dist|css|js|fonts?|thumbs?)(?:/|$)", re.IGNORECASE
 )

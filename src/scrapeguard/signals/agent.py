@@ -10,7 +10,7 @@ browser under remote control, such as a checker of accessibility, is stopped lik
 from dataclasses import dataclass
 
 from scrapeguard.model import Facts, Mode, Seen, Signal, Watch
-from scrapeguard.signals.watches import ASSETS, ROBOTS_TXT, TAKEN
+from scrapeguard.signals.watches import ASSETS, ROBOTS_TXT, SERVED, TAKEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +19,17 @@ class Declared:
     weight: int = 1
     heavy: int = 5  # the weight past the limit
     limit: int = 10  # different pages and data objects in an hour
+    each: int = 30  # data objects that its pages ask for, which count as one
     headless: int = 3  # the limit of a headless browser, which takes several assets with each page
 
     def watches(self) -> tuple[Watch, ...]:
-        return (TAKEN, ASSETS, ROBOTS_TXT)
+        return (TAKEN, ASSETS, ROBOTS_TXT, SERVED)
 
     def detect(self, facts: Facts, seen: tuple[Seen, ...]) -> Signal | None:
         agent = facts.agent
         if agent is None or agent.kind not in ("library", "headless", "unknown", "crawler"):
             return None
-        taken, assets, asked = seen
+        taken, assets, asked, served = seen
         if agent.kind == "crawler" and agent.operator:
             return None
         if agent.kind == "unknown" and agent.raw and assets:
@@ -39,6 +40,8 @@ class Declared:
         if agent.kind == "crawler" and asked:  # said, and judged by what it does
             return Signal("agent", 0, f"{what} nobody knows, which has read robots.txt", 1, 0, self.mode)
         limit = self.headless if agent.kind == "headless" else self.limit
+        if isinstance(taken, int) and isinstance(served, int):
+            taken = max(taken, served // self.each)
         if not isinstance(taken, int) or taken <= limit:
             return Signal("agent", self.weight, what, 1, 0, self.mode)
         reason = f"{what}; {taken} different pages or data objects in an hour; the limit is {limit}"

@@ -1,14 +1,14 @@
 """Breadth: more different pages or data objects than one person reads.
 
 Sees: whoever works through a catalogue, fast or slowly, whatever it calls itself. Data that pages ask for has a limit
-of its own, and is counted without its query: pages that poll, or draw themselves from data, are not to be wronged.
-Pages that a browser says it fetches ahead are counted with that data. Where pages led on, and every second one came
-with an asset, the limit of the shorter window does not hold: so an album is looked through.
+of its own, and is counted without its query: pages that poll, or draw themselves from data, are not to be wronged. What
+looks like a page, but was fetched by a script or ahead of a click, is counted with it. Where pages led on, and every
+second one came with an asset, the limit of the shorter window does not hold: so an album is looked through.
 Wrongs: many people behind one address whose browsers all look the same (`each` more are granted to every further
-browser), as a class does where the site sets no cookies; a person with a program that opens everything, or fetches
-ahead without saying so; whoever opens 120 pages at once. Crawlers, readers, previews and monitors that name themselves
-get `machines` instead: without verification, a search engine that takes more cannot be told from one that forged its
-name, so it is asked to slow down. By itself this throttles; it never blocks.
+browser), as a class does where the site sets no cookies; a person with a program that opens everything; whoever opens
+120 pages at once. Crawlers, readers, previews and monitors that name themselves get `machines` instead: without
+verification, a search engine that takes more cannot be told from one that forged its name, so it is asked to slow
+down. By itself this throttles; it never blocks.
 """
 
 from dataclasses import dataclass

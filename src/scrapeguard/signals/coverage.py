@@ -24,11 +24,11 @@ from scrapeguard.signals.watches import (
     TAKEN,
     TAKEN_DAY,
     WEEK,
-    fetched_ahead,
     further,
     led_here,
     suffices,
     taken_by,
+    unopened,
 )
 
 TAKEN_WEEK = Watch("taken-week", "distinct", WEEK, taken_by, bits=4096)
@@ -73,7 +73,7 @@ class Coverage:
             return None
         if agent.kind == "crawler" and agent.operator:
             return None
-        led = facts.resource is not Resource.DATA and (led_here(facts) or fetched_ahead(facts))
+        led = facts.resource is not Resource.DATA and (led_here(facts) or unopened(facts))
         bare = assets * PAGES < day and not (led and _ahead(assets, taken, served))
         if facts.has_assets and bare and agent.name not in TEXT_BROWSERS:
             return (

@@ -9,7 +9,7 @@ loads a picture with every second of them, is no walker, if any page led there.
 from dataclasses import dataclass
 
 from scrapeguard.model import Facts, Mode, Resource, Seen, Signal, Steps, Watch
-from scrapeguard.signals.watches import ASSETS, by_worker, fetched_ahead, led_here, of_page, shown, step
+from scrapeguard.signals.watches import ASSETS, by_worker, led_here, of_page, picture, shown, step, unopened
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,6 @@ class Sequence:
         page, shows = facts.resource is Resource.PAGE, isinstance(assets, int) and shown(assets, walk.run)
         if page and shows and of_page(facts):
             return None
-        led = led_here(facts) and (page or shows)  # a script can ask for thousands of data
-        weight = self.led if led or fetched_ahead(facts) or by_worker(facts) else self.weight
+        led = led_here(facts) and (page or shows or picture(facts))  # a script can ask for thousands of data
+        weight = self.led if led or unopened(facts) or by_worker(facts) else self.weight
         return Signal("sequence", weight, reason, walk.run, self.limit, self.mode)

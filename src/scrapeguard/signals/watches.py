@@ -22,30 +22,33 @@ def of_page(facts: Facts) -> bool:
 def led_here(facts: Facts) -> bool:
     """Whether a page of this site led here: somebody followed a link of it, or it shows this, or its scripts ask.
 
-    A page that a script fetches is not one that somebody opened. Headers are what they are: whoever copies them all
-    seems to be led. So this makes what is said of somebody milder, and never silent.
+    Where no referer is sent, as some sites and people want it, the browser's word and a cookie do. A page that a script
+    fetches is not one that somebody opened. Headers are what they are: whoever copies them all seems to be led. So
+    this makes what is said of somebody milder, and never silent.
     """
     raw = {} if facts.headers is None else facts.headers.raw
     site = raw.get(b"sec-fetch-site")
-    if not facts.referer or (facts.host and f"//{facts.host}" not in facts.referer):
-        return False
     if site is not None and site != b"same-origin" and site != b"same-site":
+        return False
+    if facts.referer:
+        if facts.host and f"//{facts.host}" not in facts.referer:
+            return False
+    elif site is None or b"cookie" not in raw:
         return False
     return facts.resource is not Resource.PAGE or raw.get(b"sec-fetch-mode", b"navigate") == b"navigate"
 
 
-def fetched_ahead(facts: Facts) -> bool:
-    """Whether a page was fetched, and not opened, by a browser that says so.
+def unopened(facts: Facts) -> bool:
+    """Whether a script of this site fetched what looks like a page, as a browser says, and nobody opened it.
 
-    Links that a page fetches ahead (Sec-Purpose), or whose parts an application asks for (Next.js), and what a service
-    worker keeps for when there is no network.
+    Links that are fetched ahead of a click, parts of pages, suggestions while somebody types, what counts visitors,
+    what a service worker keeps for a journey: it is data that a page asked for, under another name.
     """
-    if facts.headers is None or facts.resource is not Resource.PAGE:
+    if facts.resource is not Resource.PAGE or facts.headers is None:
         return False
     raw = facts.headers.raw
-    if b"sec-purpose" in raw or b"rsc" in raw:
-        return raw.get(b"sec-fetch-site") == b"same-origin"
-    return by_worker(facts)
+    fetched = raw.get(b"sec-fetch-dest") == b"empty" or b"sec-purpose" in raw
+    return fetched and raw.get(b"sec-fetch-site") == b"same-origin"
 
 
 def by_worker(facts: Facts) -> bool:
@@ -54,6 +57,11 @@ def by_worker(facts: Facts) -> bool:
     if raw.get(b"sec-fetch-dest") != b"empty" or raw.get(b"sec-fetch-site") != b"same-origin":
         return False
     return (facts.referer or "").endswith(".js")
+
+
+def picture(facts: Facts) -> bool:
+    """Whether a browser wants this as a picture, whatever its name."""
+    return facts.headers is not None and facts.headers.raw.get(b"sec-fetch-dest") == b"image"
 
 
 def suffices(assets: int, taken: int, served: int) -> bool:
@@ -70,25 +78,25 @@ def shown(assets: int, pages: int) -> bool:
 
 
 def taken_by(facts: Facts) -> str | None:
-    """What a collector is after: a page, or data asked for without a page."""
-    if facts.resource is Resource.PAGE or (facts.resource is Resource.DATA and not of_page(facts)):
-        return facts.object
-    return None
+    """What a collector is after: a page, or data asked for without a page. Of what nobody opened, the path alone."""
+    if facts.resource is Resource.PAGE:
+        return facts.path if unopened(facts) else facts.object
+    return facts.object if facts.resource is Resource.DATA and not of_page(facts) else None
 
 
 def opened_by(facts: Facts) -> str | None:
-    """The same, but for what a browser says that it fetches ahead."""
-    return None if fetched_ahead(facts) else taken_by(facts)
+    """The same, but for what nobody opened."""
+    return None if unopened(facts) else taken_by(facts)
 
 
 def served_by(facts: Facts) -> str | None:
-    """Data that a page asked for, and what is fetched ahead.
+    """Data that a page asked for, and what looks like a page and nobody opened.
 
     The query of data is left out: pages ask again and again, "since" another moment.
     """
     if facts.resource is Resource.DATA:
         return facts.path if of_page(facts) else None
-    return facts.object if fetched_ahead(facts) else None
+    return facts.object if unopened(facts) else None
 
 
 def browser_of(facts: Facts) -> str | None:
@@ -105,9 +113,6 @@ def browser_of(facts: Facts) -> str | None:
 
 
 def asset(facts: Facts) -> int:
-    """What a page is made of; a picture that has no image's name too: it counts as data beside."""
-    if facts.resource is Resource.DATA and facts.headers is not None:
-        return 1 if facts.headers.raw.get(b"sec-fetch-dest") == b"image" else 0
     return 1 if facts.resource is Resource.ASSET else 0
 
 
