@@ -81,7 +81,7 @@ BASES = {
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base", "core"}
 MODULE_LINES, FUNCTION_LINES = 250, 40
 LONGER = {
-    "evidence/verify.py": 1_800,  # runs alone as one file, and writes tree, notes, stamps and exhibits a second time
+    "evidence/verify.py": 1_930,  # runs alone as one file, and writes tree, notes, stamps and exhibits a second time
     "model.py": 350,  # all the nouns in one place, one after the other: to be looked up, not to be followed
 }
 UNUSED_YET = {"decoys/django_tags.py"}  # built and tested ahead of what will use them, or for others to import

@@ -1,6 +1,7 @@
 """What attackers can do with a bundle: pack it again, seal it with the log's key, grow the tree anew, stamp it anew."""
 
 import base64
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from authority import Authority
 from bundling import Files
 
+from scrapeguard.evidence.canonical import canonical
 from scrapeguard.evidence.checkpoint import Checkpoint, Signer
 from scrapeguard.evidence.timestamp import request
 from scrapeguard.evidence.tree import inclusion_proof, leaf_hash, nodes_of, root_of
@@ -146,4 +148,15 @@ def grown(case: Case, files: Files, leaves: list[bytes], authority: Authority | 
         steps = inclusion_proof(number, size, nodes_of(leaves[:size]))
         told = "".join(base64.b64encode(step).decode() + "\n" for step in steps)
         files[name] = f"c2sp.org/tlog-proof@v1\nindex {number}\n{told}\n".encode() + note
-    return files
+    return about(files)
+
+
+def about(files: Files) -> Files:
+    """With the checkpoints that bundle.json names."""
+    told = json.loads(files["data/bundle.json"])
+    for month in told["checkpoints"]:
+        sizes = [re.fullmatch(rf"data/log/{month}/checkpoint-(\d+)", name) for name in files]
+        last = max(int(found[1]) for found in sizes if found)
+        text = files[f"data/log/{month}/checkpoint-{last}"].partition(b"\n\n")[0] + b"\n"
+        told["checkpoints"][month] = text.decode()
+    return {**files, "data/bundle.json": canonical(told).encode()}

@@ -141,7 +141,7 @@ def test_not_provable_the_words_of_a_report_and_it_is_said_three_times(priced: W
     files = replaced(priced[0].files, EN, b"What this does not prove", b"What is proved beyond doubt")
     result = looked(priced, files, "key+tsa", tmp_path)
     assert result.code == ANCHORED
-    assert any("the seal dates them and does not prove them" in note for note in result.notes)
+    assert any("the seal dates it and does not prove it" in note for note in result.notes)
     readme = b" ".join(files["README.txt"].split())
     assert b"reading of the records, which the seal dates and does not prove" in readme
     assert "封印只证明其存在的时间，不证明其内容".encode() in readme

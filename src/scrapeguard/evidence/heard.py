@@ -49,6 +49,7 @@ class Heard:
                 return
             version = self.versions[key] = Version(*key, entry.time)
         version.times += 1
+        version.first = min(version.first, entry.time)
         version.last = max(version.last, entry.time)
         if len(version.subjects) < LISTED:
             version.subjects.add(entry.actor)

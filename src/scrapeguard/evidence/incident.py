@@ -101,7 +101,7 @@ class Incident:
             self._count("rules", entry.forbidden)
         if entry.resource == Resource.NOTICE and entry.path == "/robots.txt":
             self.robots_asked += 1
-            self.robots_first = entry.time if self.robots_first is None else self.robots_first
+            self.robots_first = min(entry.time, self.robots_first or entry.time)
         self.who.setdefault(entry.actor, Who(entry.actor)).add(entry)
         self.evasion.add(entry)
         self.heard.add(entry)

@@ -60,6 +60,12 @@ HEX = re.compile(rb"[0-9A-Fa-f]{64}")
 TAGS = {
     "README.txt", "bag-info.txt", "bagit-profile.json", "bagit.txt", "manifest-sha256.txt", "verify.py", "verify.sh",
 }  # fmt: skip
+PAYLOAD = re.compile(
+    r"data/(bundle\.json|certificates/[a-z0-9-]+\.txt|configs/[0-9a-f]{64}\.json|custody/case\.jsonld|exhibits/.+|log/.+|"
+    r"analysis/((incident|loss|references)\.json|queries\.txt|requests\.csv|report\.(en|zh)\.(html|pdf))|"
+    r"notices/([0-9a-f]{64}|validity\.csv)|trust/vkeys\.txt)"
+)
+FORMAT = "scrapeguard-bundle/2"
 INCIDENT, ABOUT, LOSS = "data/analysis/incident.json", "data/bundle.json", "data/analysis/loss.json"
 REQUESTS, VALIDITY = "data/analysis/requests.csv", "data/notices/validity.csv"
 EXHIBITS, WARC = "data/exhibits/", uuid.UUID("0a4f4f56-3f0b-5c0f-8a35-1f5d6a1c9b72")
@@ -74,9 +80,13 @@ PUBLIC = {  # kinds of records of the log about itself, all of which are shown
     "anchor", "anchor.delayed", "anchor.resumed", "key.rotated", "selftest.result", "retention", "gap.start", "gap.end",
     "alarm.overblock", "link.rejected",
 }  # fmt: skip
+READ = (  # of incident.json
+    "after_measure", "evasion", "evasion_counts", "idle_minutes", "links", "look_back_minutes", "measures_total", "who",
+)  # fmt: skip
 READING = (
-    "the reports, the drafts in data/certificates and other prose are a reading of the records: the seal dates them "
-    "and does not prove them. The load of others, prices, expenses and the catalogue's size are what the maker says"
+    "the reports, README.txt, references.json, data/certificates, data/custody, other prose, and of incident.json "
+    f"{', '.join(READ)} are the maker's reading of the records: the seal dates it and does not prove it. The load of "
+    "others, prices, expenses and the catalogue's size are what the maker says"
 )
 
 
@@ -159,8 +169,6 @@ def verify(path: str, trust: Trust | None = None, progress: Progress = lambda _,
 
 
 # ----------------------------------------------------------------------------- the checks
-
-
 class Check:
     """One examination. `at` is the check under way."""
 
@@ -192,6 +200,7 @@ class Check:
             for at in walk(log, audit):
                 self.progress(at, log.size - log.start)
         audit.finish()
+        audit.about(self.logs, result.key)
         looked = audit.looked(self.logs)
         looked["C8"] = self._times(result, audit)
         for self.at in ("C5", "C6", "C7", "C8", "C9", "C10"):
@@ -202,7 +211,10 @@ class Check:
         result.steps.append(("C13", audit.links.check(audit.sums.actors, bool(audit.number["dark"]))))
         check_reports(files)  # at last, so that a changed figure is named itself
         result.missing += audit.missing
-        result.notes += audit.notes
+        result.notes += [
+            *audit.notes,
+            *(f"{name} is no part of the bundle, and not looked at" for name in files.litter),
+        ]
         self._conclude(result)
 
     def _stamps(self, files: "Files", result: Result) -> str:
@@ -283,9 +295,13 @@ def check_bag(files: "Files") -> str:
             raise Refused("no manifest lists it", name)
         told = files.digest(name)
         if told != listed[name]:
-            raise Refused(f"its SHA-256 is {told}; the manifest says otherwise", name)
+            ends = hashlib.sha256(files.small(name).replace(b"\r\n", b"\n")).hexdigest() == listed[name]
+            why = "only its line ends were changed, as some programs do" if ends else "the manifest says otherwise"
+            raise Refused(f"its SHA-256 is {told}; {why}", name)
     for name in sorted((tags.keys() | payload.keys() | TAGS) - files.names):
         raise Refused("it is missing", name)
+    for name in sorted(name for name in payload if not PAYLOAD.fullmatch(name)):
+        raise Refused("no file of a bundle has such a name", name)
     if set(tags) != TAGS:
         raise Refused(f"it does not list just {', '.join(sorted(TAGS))}", TAGMANIFEST)
     if files.small("bagit.txt") != b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n":
@@ -328,8 +344,6 @@ def shards(files: "Files") -> list[str]:
 
 
 # ---------------------------------------------------------------------------------------------- keys and signed notes
-
-
 @dataclass(frozen=True, slots=True)
 class Key:
     """An Ed25519 public key as C2SP tools write it: name+id+base64(type || key)."""
@@ -432,8 +446,6 @@ def note(data: bytes, file: str) -> Note:
 
 
 # ----------------------------------------------------------------------------- the tree
-
-
 def leaf_hash(leaf: bytes) -> bytes:
     return hashlib.sha256(b"\x00" + leaf).digest()
 
@@ -505,8 +517,6 @@ def consistent(old: int, new: int, proof: Sequence[bytes], first: bytes) -> tupl
 
 
 # ----------------------------------------------------------------------------- one log of the bundle
-
-
 @dataclass(slots=True)
 class Span:
     """Records between two time stamps: when they came into the log, and which times they say themselves."""
@@ -711,8 +721,6 @@ def check_consistency(log: Log) -> None:
 
 
 # ----------------------------------------------------------------------------- the records
-
-
 @dataclass(slots=True)
 class Writer:
     """How far one process's records were followed."""
@@ -771,9 +779,9 @@ class Audit:
         self.unshared: dict[str, int] = {}  # writer -> since when the shared store does not answer it
         self.closes: list[Close] = []
         self.ranges: dict[str, tuple[int, int]] = {}  # log -> the leaves whose hashes are here, from and to
-        told = canonical(files.small(ABOUT), ABOUT)
+        self.told = canonical(files.small(ABOUT), ABOUT)
         with shaped(ABOUT):
-            self.claimed = {str(subject) for subject in told["subjects"]}
+            self.claimed = {str(subject) for subject in self.told["subjects"]}
         self.subjects: dict[str, str] = {}  # pseudonym -> client key
         self.named: set[str] = set()  # files that records name by digest
         self.since: dict[tuple[str, str], int] = {}  # (notice, digest) -> when the records first have it in force
@@ -872,7 +880,7 @@ class Audit:
             if group in opened or commitments.get(group) != hashlib.sha256(text).hexdigest():
                 raise Refused(f"the record does not commit to this {group!a}", name, number, "C9")
             opened[group] = {}
-            if linked or group in ("client", "exchange", "request"):  # what the others say is not needed here
+            if linked or group in ("agent", "client", "exchange", "request"):  # what the others say is not needed here
                 try:
                     _, _, opened[group] = json.loads(text)
                 except (ValueError, TypeError, RecursionError) as error:
@@ -1060,9 +1068,10 @@ class Audit:
             days.setdefault(win[:10], set()).add(subject)
         for close in self.closes if wins else ():
             for subject in days.get(close.win[:10], set()) - close.counted:
+                said = f"there are records of {subject} in the hour {close.win}, and they are not here"
                 if wins[0] <= close.win <= wins[-1] and subject in close.due:
-                    said = f"there are records of {subject} in the hour {close.win}, and they are not here"
                     raise Refused(said, f"data/log/{close.log}/records.jsonl", 0, "C10")
+                self.notes += [f"{said}: that hour is not said to be of the incident"] if subject in close.due else []
         for (_, win), runs in sorted(self.waiting.items()):
             first = min(run.leaves[0] for run in runs.values())
             count = sum(len(run.leaves) for run in runs.values())
@@ -1075,6 +1084,23 @@ class Audit:
         for name, since in self.late.items():
             if name not in self.stood_in:
                 self.missing.append(f"{name} stamped nothing from {moment(since)} on, as far as is shown here")
+
+    def about(self, logs: Sequence[Log], key: str) -> None:
+        """C11: what bundle.json says besides is so."""
+        wins, incident = sorted(win for _, win in self.counts), self.sums.told
+        due = {
+            "actor": incident.get("actor"),
+            "checkpoints": {log.shard: log.notes[log.size].text.decode() for log in logs},
+            "format": FORMAT,
+            "hours": [*wins[:1], *wins[-1:]],
+            "incident": incident.get("id"),
+            "key": key,
+            "subjects": sorted(self.claimed),
+            "unopened": self.number["dark"],
+        }
+        for name in sorted(due.keys() | self.told.keys()):
+            if self.told.get(name) != due.get(name):
+                raise Refused(f"{name} is not {due.get(name)!r}, as by the rest of the bundle", ABOUT, 0, "C11")
 
     def looked(self, logs: Sequence[Log]) -> dict[str, str]:
         """What C5, C6, C7, C9 and C10 looked at."""
@@ -1104,11 +1130,13 @@ class Audit:
         looked = f"{len(there)} notices and settings, {rows - 1} times from which a notice was in force"
         if self.number["dark"]:
             return f"{looked}; no figures, as there are requests that cannot be opened"
-        told, counted = self.sums.told, self.sums.counted()
         with shaped(INCIDENT):
+            told, counted = self.sums.told, self.sums.counted()
             for name, value in counted.items():
                 if told[name] != value:
                     raise Refused(f"{name} is {told[name]!r} here, but {value!r} by the records", INCIDENT)
+            for name in sorted(told.keys() ^ {*counted, *READ}):
+                raise Refused(f"{name} does not belong there, or is missing", INCIDENT)
         with shaped(REQUESTS):
             rows = same(files, REQUESTS, self.sums.rows)
         check_loss(files, counted)
@@ -1227,51 +1255,137 @@ class Figures:
 
     def __init__(self, files: "Files") -> None:
         self.told = canonical(files.small(INCIDENT), INCIDENT)
+        self.sums: Counter[str] = Counter()
+        self.tallies: dict[str, Counter[str]] = {name: Counter() for name in (*TALLIES, "rules")}
         with shaped(INCIDENT):
             self.since, self.until = int(self.told["first"]), int(self.told["last"])
-        self.sums: Counter[str] = Counter()
-        self.statuses: Counter[str] = Counter()
+            self.placed = {(int(one["t"]), str(one["ref"])): dict(one) for one in self.told["measures"]}
         self.rows = Rows(files)
         self.actors: set[str] = set()
         self.times: list[int] = []  # first and last
+        self.robots: list[int] = []  # when robots.txt was first asked for
+        self.heard: dict[tuple[str, str, bool], list[Any]] = {}  # notice, version, asked for -> first, last, times, by
+        self.signals: dict[str, list[int]] = {}  # detector -> how often, only observed, the most it saw
         self.opening: tuple[int, str, int, str, str] | None = None  # the first odd one: time, writer, seq, digest, who
 
     def add(self, fields: dict[str, Any], opened: dict[str, Any], writer: str, line: bytes) -> None:
-        time, what = fields["t"], fields["what"]
+        time, what, asked = fields["t"], fields["what"], opened["request"]
         actor = "address:" + (opened["client"]["key"] or "unknown")
         self.actors.add(actor)
         if not self.since <= time <= self.until:
             return  # of the same hours, but before or after
         verdict, status = what["verdict"], what["status"]
         allowed = verdict["rung"] == "allow"
+        served = allowed and 200 <= status < 300
         odd = not allowed or verdict["intended"] != "allow"
-        taken = allowed and 200 <= status < 300 and what["resource"] in ("page", "data", "feed")
-        micros = 0 if verdict["rung"] == "tarpit" else what["micros"]  # a connection that is only held is no work
+        taken = served and what["resource"] in ("page", "data", "feed")
+        held = what["micros"] if verdict["rung"] == "tarpit" else 0  # a connection that is only held is no work
         self.times = [min([time, *self.times]), max([time, *self.times])]
-        self.sums.update(requests=1, bytes=what["bytes"], micros=micros, odd=odd, refused=not allowed)
-        self.statuses[str(status)] += 1
-        self.rows.add(time, opened["request"]["object"], taken=taken, refused=not allowed, size=what["bytes"])
+        self.sums.update(requests=1, bytes=what["bytes"], micros=what["micros"] - held, held_us=held, odd=odd)
+        self.sums.update(refused=not allowed, trapped=bool(what["trapped"]), imported="source" in what)
+        self.rows.add(time, asked["object"], taken=taken, refused=not allowed, size=what["bytes"])
         if odd and (self.opening is None or (time, writer, fields["seq"]) < self.opening[:3]):
             self.opening = (time, writer, fields["seq"], hashlib.sha256(line).hexdigest(), actor)
         if taken:
             self.sums.update(taken=1, taken_bytes=what["bytes"])
+        self._tell(what, opened, served=served)
+        if what["resource"] == "notice" and asked["path"] == "/robots.txt":
+            self.sums["robots"] += 1
+            self.robots = [min([time, *self.robots])]
+        if told := what.get("told"):
+            version = self.heard.setdefault((told["name"], told["digest"], allowed), [time, time, 0, set()])
+            version[:3] = min(time, version[0]), max(time, version[1]), version[2] + 1
+            version[3] |= {actor} if len(version[3]) < LISTED else set()
+        own = {**verdict, "ref": what["ref"], "status": status, "subject": actor, "t": time}
+        if (
+            not allowed
+            and (due := self.placed.get((time, what["ref"])))
+            and all(due[key] == own[key] for key in PLACED)
+        ):
+            del self.placed[time, what["ref"]]
+
+    def _tell(self, what: dict[str, Any], opened: dict[str, Any], *, served: bool) -> None:
+        """Count what is told by its values."""
+        verdict, client, agent = what["verdict"], opened["client"], opened.get("agent", {})
+        values = [client["address"], agent.get("agent"), agent.get("fingerprint"), what["host"], verdict["rung"]]
+        values += [verdict["intended"], verdict["mode"], what["resource"], str(what["status"])]
+        told = [(name, str(value or "")) for name, value in zip(TALLIES, values, strict=True)]
+        if what["forbidden"] and served:
+            self.sums["forbidden"] += 1
+            told.append(("rules", str(opened["request"].get("forbidden") or "?")))
+        for name, value in told:
+            if value in self.tallies[name] or len(self.tallies[name]) < MOST_VALUES:
+                self.tallies[name][value] += 1
+        for sign in what["signals"]:
+            one = self.signals.setdefault(sign["detector"], [0, 0, 0])
+            observed = sign["mode"] != "enforce" or verdict["mode"] != "enforce"
+            one[:] = one[0] + 1, one[1] + observed, max(one[2], sign["seen"])
+
+    def most(self, name: str, told: dict[str, int]) -> dict[str, int]:
+        """The most frequent values; which of equals are told, or of very many, is for the maker to choose."""
+        all_of = self.tallies[name]
+        most = sorted(count for _, count in all_of.most_common(LISTED))
+        right = all(all_of[value] == count for value, count in told.items()) and sorted(told.values()) == most
+        return told if right or len(all_of) == MOST_VALUES else dict(all_of.most_common(LISTED))
 
     def counted(self) -> dict[str, Any]:
-        sums, opening = self.sums, self.opening or (0, "", 0, "", "")
-        objects = self.rows.objects("taken > 0")
-        taken = {"bytes": sums["taken_bytes"], "objects": objects, "requests": sums["taken"]}
+        """What has to stand in incident.json."""
+        sums, opening, told = self.sums, self.opening or (0, "", 0, "", ""), self.told
+        taken = {"bytes": sums["taken_bytes"], "objects": self.rows.objects("taken > 0"), "requests": sums["taken"]}
+        first, last = min(self.times, default=0), max(self.times, default=0)
+        heard = [
+            {
+                "asked": asked,
+                "digest": digest,
+                "first": first,
+                "last": last,
+                "name": name,
+                "subjects": len(by),
+                "times": n,
+            }
+            for (name, digest, asked), (first, last, n, by) in self.heard.items()
+        ]
+        listed = sorted(told["notices"], key=str)
         return {
-            **{name: sums[name] for name in ("bytes", "micros", "odd", "refused", "requests")},
+            **{name: sums[name] for name in ("bytes", "held_us", "imported", "micros", "odd", "refused", "requests")},
+            **{name: self.most(name, told[name]) for name in TALLIES},
             "actor": opening[4],
             "distinct": self.rows.objects(),
-            "first": min(self.times, default=0),
+            "first": first,
+            "forbidden": {"rules": self.most("rules", told["forbidden"]["rules"]), "served": sums["forbidden"]},
             "id": opening[3][:12],
-            "last": max(self.times, default=0),
+            "last": last,
+            "measures": [one for one in told["measures"] if (one["t"], one["ref"]) not in self.placed],
+            "notices": told["notices"] if listed == sorted(heard, key=str) or len(heard) > LISTED else heard,
             "opened": opening[0],
-            "statuses": dict(self.statuses),
+            "robots": {"asked": sums["robots"], "first": min(self.robots, default=None)},
+            "rung": max(self.tallies["imposed"], key=RUNGS.index, default="allow"),
+            "rung_intended": max(self.tallies["intended"], key=RUNGS.index, default="allow"),
+            "signals": {
+                name: {**told["signals"].get(name, {}), "count": count, "observed": observed, "seen": seen}
+                for name, (count, observed, seen) in self.signals.items()
+            },
+            "span_seconds": (last - first) // SECOND,
             "subjects": sorted(self.actors),
             "taken": taken,
+            "trapped": sums["trapped"],
         }
+
+
+TALLIES = (
+    "addresses", "agents", "fingerprints", "hosts", "imposed", "intended", "modes", "resources", "statuses",
+)  # fmt: skip
+RUNGS = ["allow", "throttle", "challenge", "tarpit", "block"]
+PLACED = (
+    "cause",
+    "ref",
+    "rung",
+    "seconds",
+    "status",
+    "subject",
+    "t",
+)  # of a measure; what followed it is not looked at
+LISTED, MOST_VALUES = 50, 1_000  # values told in incident.json, and those that are counted at all
 
 
 class Exhibits:
@@ -1573,6 +1687,7 @@ def may_issue(certificate: x509.Certificate) -> bool:
 
 # ------------------------------------------------------------------------------------------- reading without believing
 
+LITTER = re.compile(r"\.DS_Store|Thumbs\.db|desktop\.ini|\._.*")
 BROKEN = (zipfile.BadZipFile, ValueError, NotImplementedError, OverflowError, EOFError, RuntimeError, struct.error)
 SURPRISES = (
     KeyError, IndexError, TypeError, ValueError, AttributeError, ArithmeticError, StopIteration, RecursionError,
@@ -1585,7 +1700,7 @@ class Files:
     """The files of a bundle, read in place: nothing is unpacked, nothing is larger than it may be.
 
     A zip has one layout: entries in the order of its directory, stored and not compressed, no comment, no extra field,
-    times of 1980; anything else is refused, so that every byte of the file is accounted for.
+    times of 1980; no other is read, so that every byte of the file is accounted for.
     """
 
     def __init__(self, path: str) -> None:
@@ -1593,6 +1708,7 @@ class Files:
         self._zip: zipfile.ZipFile | None = None
         self.open_files: set[Any] = set()  # closed in the end
         self.sizes: dict[str, int] = {}
+        self.litter: list[str] = []  # what systems leave in folders that are looked into: no part of the bundle
         try:
             self._look(path)
         except (Refused, Unusable, OSError):
@@ -1614,6 +1730,9 @@ class Files:
     def _list(self) -> None:
         for path in self._folder.rglob("*"):
             name = path.relative_to(self._folder).as_posix()
+            if LITTER.fullmatch(path.name) and path.is_file() and not path.is_symlink():
+                self.litter.append(name)
+                continue
             if path.is_symlink() or not (path.is_file() or path.is_dir()) or not NAME.fullmatch(name):
                 raise Refused("no file of a bundle is of this kind or has such a name", ascii(name)[1:-1])
             if path.is_file():
@@ -1629,10 +1748,12 @@ class Files:
         infos = self._zip.infolist()
         if len(infos) > MOST_FILES or sum(info.file_size for info in infos) > MOST_BYTES:
             raise Unusable(f"{path} unpacks to more than {MOST_FILES} files or {MOST_BYTES} bytes")
+        if not laid_out(file, infos):
+            told = "is not packed as we pack: another program packed it again, or it was altered"
+            raise Unusable(f"{path} {told}. Unpack it, and check the folder.")
         for name, number in Counter(info.filename for info in infos).items():
             if number > 1 or not NAME.fullmatch(name):
                 raise Refused("the name comes twice, or no file of a bundle has it", ascii(name)[1:-1])
-        check_layout(file, infos)
         self.sizes = {info.filename: info.file_size for info in infos}
 
     def close(self) -> None:
@@ -1684,7 +1805,7 @@ class Files:
             raise Refused("it does not end in a line end", name, done + 1)
 
 
-def check_layout(file: BinaryIO, infos: list[zipfile.ZipInfo]) -> None:
+def laid_out(file: BinaryIO, infos: list[zipfile.ZipInfo]) -> bool:
     """Write the zip's headers anew from names, sizes and CRCs, and find them where they must be, byte for byte."""
     place, directory = 0, b""
     for info in infos:
@@ -1693,14 +1814,13 @@ def check_layout(file: BinaryIO, infos: list[zipfile.ZipInfo]) -> None:
         local = struct.pack("<IHHHHHIIIHH", 0x04034B50, 20, 0, 0, 0, 33, *sizes) + name
         file.seek(place)
         if file.read(len(local)) != local or info.header_offset != place:
-            raise Refused("its header in the zip is not as we write it", info.filename)
+            return False
         directory += struct.pack("<IHHHHHHIIIHHHHHII", 0x02014B50, 788, 20, 0, 0, 0, 33, *sizes, 0, 0, 0, MODE, place)
         directory += name
         place += len(local) + info.file_size
     directory += struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, len(infos), len(infos), len(directory), place, 0)
     file.seek(place)
-    if file.read(len(directory) + 1) != directory:
-        raise Refused("the directory of the zip is not as we write it")
+    return file.read(len(directory) + 1) == directory
 
 
 MODE = 0o100644 << 16
@@ -1766,11 +1886,18 @@ def told(result: Result) -> Iterator[str]:
 
 def trust(keys: Sequence[str], roots: Sequence[str], witnesses: Sequence[str], max_delay: int = MAX_DELAY) -> Trust:
     """From what stands on the command line. Raises ValueError and OSError."""
-    text: Callable[[str], str] = lambda of: Path(of).read_text("ascii") if "+" not in of and Path(of).is_file() else of  # noqa: E731
-    found = [one for path in roots for one in x509.load_pem_x509_certificates(Path(path).read_bytes())]
-    return Trust(
-        tuple(map(load_key, map(text, keys))), tuple(found), tuple(map(load_key, map(text, witnesses))), max_delay
-    )
+    pems = [Path(path).read_bytes() for path in roots]
+    found = [
+        x509.load_pem_x509_certificates(one) if b"-----" in one else [x509.load_der_x509_certificate(one)]
+        for one in pems
+    ]
+    return Trust(brought(keys), tuple(one for each in found for one in each), brought(witnesses), max_delay)
+
+
+def brought(given: Sequence[str]) -> tuple[Key, ...]:
+    """Keys as they are, or in files with one a line."""
+    texts = (Path(one).read_text("utf-8-sig") if Path(one).is_file() else one for one in given)
+    return tuple(load_key(line) for text in texts for line in text.split())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -1784,11 +1911,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
     try:
-        brought = trust(given.key, given.tsa_root, given.witness, given.max_delay)
+        known = trust(given.key, given.tsa_root, given.witness, given.max_delay)
     except (ValueError, OSError, binascii.Error) as error:
         print(f"What you brought along cannot be used: {error}", file=sys.stderr)
         return UNUSABLE
-    result = verify(given.bundle, brought)
+    result = verify(given.bundle, known)
     print(json.dumps(result.told()) if given.json else "\n".join(map(printable, told(result))))
     return result.code
 

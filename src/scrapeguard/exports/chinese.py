@@ -20,7 +20,7 @@ NOTHING_PROVED = (
     "多个地址即为同一人，或未列入的地址不属于同一行为人。关联系推断；其误连陌生者的频率由日志保管者在本日志中统计，"
     "模仿他人特征者可能被关联。",
     "报告（HTML 或 PDF）及声明中的文字、图表与 references.json 的正确性。它们是对记录的解读：封印只证明其存在的时间，不证明其内容。"
-    "verify.py 重新计算 incident.json、requests.csv、validity.csv 以及 loss.json 中的合计；他人的负载、价格、费用与目录规模仅为制作者所述。",
+    "verify.py 重新计算 incident.json（其中的经过除外：evasion、who 及措施之后的情形）、requests.csv、validity.csv 以及 loss.json 中的合计；他人的负载、价格、费用与目录规模仅为制作者所述。",
     "主观意图。信号是附有数值与界限的观察；其含义由阅读者判断。",
     "有关内容受法律保护。此处仅统计请求与字节，不提供法律意见。",
 )

@@ -21,8 +21,9 @@ Records of the hour that was not closed yet: the counts are by hour.
 That several addresses are one person, or that an address which is not here is not the same actor. A link is an \
 inference; how often it would join strangers is counted in the log by its keeper, and who imitates others can be joined.
 What the reports say in words, in HTML or PDF, and what stands in statements, charts and references.json. They are a \
-reading of the records, which the seal dates and does not prove. verify.py counts again incident.json, requests.csv, \
-validity.csv and the sums of loss.json; the load of others, prices, expenses and the catalogue's size it takes as said.
+reading of the records, which the seal dates and does not prove. verify.py counts again incident.json, but for its \
+story (evasion, who, what followed a measure), requests.csv, validity.csv and the sums of loss.json; the load of \
+others, prices, expenses and the catalogue's size it takes as said.
 Intent. A signal is an observation with a number and a limit; what it means is for the reader to judge.
 That the objects are protected by law. Requests and bytes are counted here, and no legal opinion is given.
 """.splitlines()
