@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 from hashlib import sha256
@@ -17,9 +17,21 @@ from bundling import Files, begun, brought, exported, keeping, packed, scene, un
 from insider import Case, World, replaced, sealed
 
 from scrapeguard.errors import EvidenceError
+from scrapeguard.evidence.canonical import canonical
 from scrapeguard.evidence.incidents import incidents
 from scrapeguard.evidence.keeper import elect
-from scrapeguard.evidence.verify import ANCHORED, INCOMPLETE, INVALID, UNANCHORED, Result, verify
+from scrapeguard.evidence.verify import (
+    ABOUT,
+    ANCHORED,
+    INCIDENT,
+    INCOMPLETE,
+    INVALID,
+    PLACED,
+    READ,
+    UNANCHORED,
+    Result,
+    verify,
+)
 from scrapeguard.exports.bundle import Extras, export
 from scrapeguard.exports.loss import Catalogue
 from scrapeguard.model import Outcome, Rung, Verdict
@@ -129,6 +141,51 @@ def test_figures_changed_and_sealed_again_are_caught_by_the_records(
     assert (result.code, result.failed, result.file) == (INVALID, "C11", name), (what, result)
     if line:
         assert result.line == line
+
+
+def other(value: Any) -> Any:
+    """A value of the same kind that is another."""
+    if isinstance(value, dict):
+        return {**value, min(value): other(value[min(value)])} if value else {"x": 1}
+    if isinstance(value, list):
+        return [other(value[0]), *value[1:]] if value else [{"x": 1}]
+    return not value if isinstance(value, bool) else value + 1 if isinstance(value, int) else f"{value}x"
+
+
+def spoilt(told: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every field changed, left out, and one that does not belong there."""
+    for name, value in told.items():
+        yield f"{name} changed", {**told, name: other(value)}
+        yield f"{name} left out", {each: told[each] for each in told if each != name}
+    for each in PLACED if "measures" in told else ():
+        first, *others = told["measures"]
+        yield f"{each} of a measure changed", {**told, "measures": [{**first, each: other(first[each])}, *others]}
+    yield "a field added", {**told, "confession": "yes"}
+
+
+@pytest.mark.parametrize("name", [INCIDENT, ABOUT])
+def test_no_field_is_changed_left_out_or_added_but_those_that_are_said_to_be_a_reading(
+    priced: World, tmp_path: Path, name: str
+) -> None:
+    before, passed = priced[0].files, set()
+    for what, told in spoilt(json.loads(before[name])):
+        files = {**before, name: canonical(told).encode()}
+        for report in (EN, ZH) if name == INCIDENT else ():
+            old, new = (sha256(each[name]).hexdigest().encode() for each in (before, files))
+            files = replaced(files, report, old, new, 2)
+        (tmp_path / what).mkdir()
+        result = looked(priced, files, "key", tmp_path / what)
+        if result.code != INVALID:
+            passed.add(what)
+    reading = {"measures", *READ} - {"links"}  # of measures, what followed them, which comes first by name
+    assert passed == ({f"{each} changed" for each in reading} if name == INCIDENT else set())
+
+
+def test_a_file_that_no_bundle_has_is_refused_though_it_was_sealed(priced: World, tmp_path: Path) -> None:
+    for name in ("data/opinion.pdf", "data/analysis/more.html", "data/certificates/x.exe", "data/trust/x"):
+        (tmp_path / name).mkdir(parents=True)
+        result = looked(priced, {**priced[0].files, name: b"x"}, "key+tsa", tmp_path / name)
+        assert (result.code, result.failed, result.file) == (INVALID, "C1", name)
 
 
 def test_without_an_attack_the_same_bundle_is_anchored(priced: World, tmp_path: Path) -> None:

@@ -49,7 +49,8 @@ sha256sum --check --strict --quiet seal/seal-sha256.txt || fail "a sealed file i
     sed 's/^[0-9a-f]*  //' manifest-sha256.txt tagmanifest-sha256.txt seal/seal-sha256.txt
     printf 'seal/seal-sha256.txt\nseal/seal-sha256.txt.sig\n'
 } | sort >"$work/listed"
-find . -type f | sed 's,^\./,,' | sort >"$work/there"
+# Without what systems leave in folders that are looked into.
+find . -type f ! -name .DS_Store ! -name Thumbs.db ! -name desktop.ini ! -name '._*' | sed 's,^\./,,' | sort >"$work/there"
 cmp -s "$work/listed" "$work/there" || fail "files that no manifest lists, or lists twice: $(
     sort "$work/listed" "$work/there" | uniq -u | head -n 3 | tr '\n' ' ')"
 [ -z "$(find . -type l)" ] || fail "there are symbolic links"
@@ -135,8 +136,8 @@ if [ -n "$root" ]; then
         [ -f "$token" ] || continue
         stamped tagmanifest-sha256.txt "$token" || fail "$token is not over the tagmanifest, or not of the authority you gave"
     done
-    holds "time stamps: $(find . -name '*.tsr' | wc -l), each over its file, by the authority you gave:"
-    find . -name '*.tsr' | sort | while read -r token; do
+    holds "time stamps: $(find . -name '*.tsr' ! -name '._*' | wc -l), each over its file, by the authority you gave:"
+    find . -name '*.tsr' ! -name '._*' | sort | while read -r token; do
         echo "          $token $(openssl ts -reply -in "$token" -text 2>/dev/null | sed -n 's/^Time stamp: //p')"
     done
 else
