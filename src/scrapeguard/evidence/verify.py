@@ -1328,11 +1328,7 @@ class Figures:
         right = all(all_of[value] == count for value, count in told.items()) and sorted(told.values()) == most
         return told if right or len(all_of) == MOST_VALUES else dict(all_of.most_common(LISTED))
 
-    def counted(self) -> dict[str, Any]:
-        """What has to stand in incident.json."""
-        sums, opening, told = self.sums, self.opening or (0, "", 0, "", ""), self.told
-        taken = {"bytes": sums["taken_bytes"], "objects": self.rows.objects("taken > 0"), "requests": sums["taken"]}
-        first, last = min(self.times, default=0), max(self.times, default=0)
+    def _heard(self, told: list[dict[str, Any]]) -> list[dict[str, Any]]:
         heard = [
             {
                 "asked": asked,
@@ -1345,7 +1341,13 @@ class Figures:
             }
             for (name, digest, asked), (first, last, n, by) in self.heard.items()
         ]
-        listed = sorted(told["notices"], key=str)
+        return told if sorted(told, key=str) == sorted(heard, key=str) or len(heard) > LISTED else heard
+
+    def counted(self) -> dict[str, Any]:
+        """What has to stand in incident.json."""
+        sums, opening, told = self.sums, self.opening or (0, "", 0, "", ""), self.told
+        taken = {"bytes": sums["taken_bytes"], "objects": self.rows.objects("taken > 0"), "requests": sums["taken"]}
+        first, last = min(self.times, default=0), max(self.times, default=0)
         return {
             **{name: sums[name] for name in ("bytes", "held_us", "imported", "micros", "odd", "refused", "requests")},
             **{name: self.most(name, told[name]) for name in TALLIES},
@@ -1356,7 +1358,7 @@ class Figures:
             "id": opening[3][:12],
             "last": last,
             "measures": [one for one in told["measures"] if (one["t"], one["ref"]) not in self.placed],
-            "notices": told["notices"] if listed == sorted(heard, key=str) or len(heard) > LISTED else heard,
+            "notices": self._heard(told["notices"]),
             "opened": opening[0],
             "robots": {"asked": sums["robots"], "first": min(self.robots, default=None)},
             "rung": max(self.tallies["imposed"], key=RUNGS.index, default="allow"),
