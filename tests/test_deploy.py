@@ -1,10 +1,9 @@
-"""The files in config/deploy that no test can run: their form, their settings, and the commands in them.
+"""The files in config/deploy that no test can run: their form, by schemas of others, their settings and commands.
 
 nginx, Caddy, HAProxy and Apache are run with theirs in tests/doors.
 """
 
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -13,6 +12,8 @@ from typing import Any
 
 import pytest
 import yaml
+from kubernetes_validate import utils as kubernetes
+from programs import program
 
 from scrapeguard import config, parts
 from scrapeguard.cli.auth import auth
@@ -21,6 +22,7 @@ from scrapeguard.doors.forward_auth import demand_proxies
 
 DEPLOY = Path(__file__).parent.parent / "config" / "deploy"
 PROGRAM = Path(sys.executable).with_name("scrapeguard")
+NOTICES = {"/.well-known/tdmrep.json", "/.well-known/security.txt", "/terms"}
 TOLD = ["X-SG-Verdict", "X-SG-Client", "X-SG-Score", "X-SG-Request-Id"]
 
 
@@ -46,13 +48,12 @@ def test_the_unit_starts_what_there_is(unit: str) -> None:
         is_a_command(command.split())
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not here to verify the unit")
 def test_the_unit_is_valid_and_exposes_little(unit: str, tmp_path: Path) -> None:
     file = tmp_path / "scrapeguard.service"
     file.write_text(unit.replace("/opt/scrapeguard/bin/scrapeguard", str(PROGRAM)), "utf-8")
     for words in (["verify"], ["security", "--offline=true", "--threshold=20"]):
         done = subprocess.run(
-            ["systemd-analyze", *words, str(file)], capture_output=True, text=True, timeout=30, check=False
+            [program("systemd-analyze"), *words, str(file)], capture_output=True, text=True, timeout=30, check=False
         )
         said = [line for line in (done.stdout + done.stderr).splitlines() if "scrapeguard.service" in line]
         assert done.returncode == 0, said
@@ -60,10 +61,10 @@ def test_the_unit_is_valid_and_exposes_little(unit: str, tmp_path: Path) -> None
 
 
 def test_the_settings_in_the_unit_in_kubernetes_and_in_compose_are_valid(unit: str) -> None:
-    (kubernetes, *_) = load("kubernetes.yaml")
+    (settings_map, *_) = load("kubernetes.yaml")
     (compose,) = load("compose.yaml")
     commented = unit.partition("says at least:\n")[2].partition("\n\n")[0].replace("#   ", "")
-    for text in (commented, kubernetes["data"]["scrapeguard.toml"]):
+    for text in (commented, settings_map["data"]["scrapeguard.toml"]):
         settings = config.load(tomllib.loads(text))
         parts.examine(settings)
         demand_proxies(settings)
@@ -90,6 +91,30 @@ def test_kubernetes_probes_what_is_answered_and_runs_nobody_as_root() -> None:
     assert documents["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"] == labels
 
 
+@pytest.mark.parametrize("place", [0, -1])
+def test_kubernetes_takes_the_manifest_whole(place: int) -> None:
+    """By the schemas of its API, in which nothing else is allowed: those of its oldest version here, and its newest."""
+    version = kubernetes.all_versions()[place]
+    documents = {it["kind"]: it for it in load("kubernetes.yaml")}
+    for document in documents.values():
+        kubernetes.validate(document, version, strict=True)
+    (container,) = documents["StatefulSet"]["spec"]["template"]["spec"]["containers"]
+    container["readynessProbe"] = container.pop("readinessProbe")
+    with pytest.raises(kubernetes.ValidationError, match="readynessProbe"):
+        kubernetes.validate(documents["StatefulSet"], version, strict=True)
+
+
+@pytest.mark.parametrize(("wrong", "valid"), [("", True), ("cap_drop:", False)])
+def test_compose_takes_the_file_whole(wrong: str, valid: bool, tmp_path: Path) -> None:
+    """By the schema of the Compose specification."""
+    file = tmp_path / "compose.yaml"
+    text = (DEPLOY / "compose.yaml").read_text("utf-8")
+    file.write_text(text.replace(wrong, f"x{wrong}") if wrong else text, "utf-8")
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode == 0) is valid, done.stdout + done.stderr
+
+
 def test_compose_names_only_what_it_has() -> None:
     (compose,) = load("compose.yaml")
     guard = compose["services"]["scrapeguard"]
@@ -97,6 +122,28 @@ def test_compose_names_only_what_it_has() -> None:
     assert set(guard["depends_on"]) < set(compose["services"])
     assert guard["configs"] == [{"source": "guard", "target": guard["command"][-1]}]
     assert [it.split(":")[0] for it in guard["volumes"]] == list(compose["volumes"])
+
+
+@pytest.mark.parametrize(("name", "pattern"), [("traefik.yaml", r"#notices:\n    #  rule.*?\n    #  service"),
+                                                ("envoy.yaml", r"#- match: .*?disabled: true")])  # fmt: skip
+def test_the_lines_for_more_notices_in_what_we_cannot_run_can_be_switched_on(name: str, pattern: str) -> None:
+    text = (DEPLOY / name).read_text("utf-8")
+    on, count = re.subn(pattern, lambda found: re.sub(r"(^|\n *)#", r"\1", found[0]), text, flags=re.DOTALL)
+    assert count == 1
+    whole = yaml.safe_load(on)
+    if name == "traefik.yaml":
+        routers = whole["http"]["routers"]
+        assert set(re.findall("`(.*?)`", routers["notices"]["rule"])) == NOTICES
+        assert routers["notices"]["service"] == routers["robots"]["service"] == "scrapeguard"
+        return
+    manager = whole["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+    robots, added, *_ = manager["route_config"]["virtual_hosts"][0]["routes"]
+    assert {key: added[key] for key in added if key != "match"} == {
+        key: robots[key] for key in robots if key != "match"
+    }
+    regex = added["match"]["safe_regex"]["regex"]
+    assert all(re.fullmatch(regex, path) for path in NOTICES)
+    assert not re.fullmatch(regex, "/.well-known/securityxtxt")
 
 
 def test_traefik_asks_and_hands_on_all_that_is_told() -> None:

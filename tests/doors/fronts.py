@@ -18,6 +18,9 @@ PROGRAM = str(Path(sys.executable).with_name("scrapeguard"))
 DEPLOY = Path(__file__).parent.parent.parent / "config" / "deploy"
 SOCKET = "/run/scrapeguard/report.sock"
 REPORTING = r"#access_log |#log \{.*?\n\t#\}|#log(-format)? |#LogFormat |#CustomLog "  # what a report needs
+NOTICES = (  # what more notices need
+    r"#location = |#acl robots|\t#handle /.*?\n\t#\}|#<LocationMatch.*?#</LocationMatch>|#ProxyPassMatch"
+)
 FAIL_OPEN = {"nginx": ("#error_page", "error_page"), "haproxy": ("FAIL closed", "FAIL open")}
 NGINX = """
 daemon off; master_process off; pid nginx.pid; error_log log; events {{}}
@@ -118,10 +121,12 @@ def front(
     site: Site,
     fail_open: bool = False,
     reports: str | None = None,
+    notices: bool = False,
 ) -> Iterator[Served]:
     """A proxy with our configuration for it, in front of a site and asking `scrapeguard auth`; None = it is down.
 
-    `reports` is where it tells what was answered: the path of a socket, or udp://….
+    `reports` is where it tells what was answered: the path of a socket, or udp://…. With `notices`, what it offers for
+    more of them than robots.txt is switched on.
     """
     binary = program(name)
     folder.mkdir()
@@ -136,9 +141,11 @@ def front(
     if fail_open:
         text = opened(name, text)
     if reports:
-        text = re.sub(REPORTING, lambda found: found[0].replace("#", ""), text, flags=re.DOTALL)
+        text = switched_on(text, REPORTING)
         assert SOCKET in text or ":9002" in text or "--port 9002" in text
         text = text.replace(SOCKET, reports).replace("9002", reports.rpartition(":")[2])
+    if notices:
+        text = switched_on(text, NOTICES)
     text = text.replace("/etc/haproxy/haproxy-scrapeguard.lua", str(DEPLOY / "haproxy-scrapeguard.lua"))
     if name == "caddy":
         text = "{\n\tadmin off\n}\n" + text
@@ -157,6 +164,13 @@ def front(
     homes = dict.fromkeys(("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"), str(folder))
     with running(command, folder, port, os.environ | homes) as it:
         yield it
+
+
+def switched_on(text: str, pattern: str) -> str:
+    """The configuration with the lines that a pattern finds, no longer comments."""
+    found, count = re.subn(pattern, lambda it: it[0].replace("#", ""), text, flags=re.DOTALL)
+    assert count
+    return found
 
 
 def opened(name: str, text: str) -> str:

@@ -362,9 +362,10 @@ NOTICES = """
 [notices]
 url = "https://shop.example"
 owner = "Shop"
-contact = "legal@shop.example"
-terms_url = "https://shop.example/terms"
-publish = ["tdm", "license"]
+contact = "mailto:legal@shop.example"
+security_expires = "2099-01-01T00:00:00Z"
+terms_url = "/terms"
+publish = ["tdm", "license", "terms", "security"]
 headers = ["link", "tdm", "usage", "robots-tag"]
 """
 ADDED = ("link", "tdm-reservation", "content-usage", "x-robots-tag")
@@ -405,6 +406,39 @@ def test_the_sites_answers_tell_robots_what_is_published(
 def test_without_notices_nothing_is_added(stand: Stand) -> None:
     answer = ask(stand.place, "GET", f"/{stand.name}/silent", address(stand, 12), CHROME)
     assert [it for it in (*ADDED, "tdm-policy") if answer.getheader(it) is not None] == []
+
+
+@pytest.mark.parametrize("name", PROXIES)
+def test_every_notice_is_told_to_everybody_where_the_proxys_lines_for_it_are_switched_on(
+    name: str, publishing: Served, site: Site, tmp_path: Path
+) -> None:
+    """And nothing beside them: what only looks like one is judged, and the site's."""
+    notices = {
+        "/robots.txt": ("text/plain", b"User-agent: *"),
+        "/.well-known/tdmrep.json": ("application/json", b'"tdm-reservation"'),
+        "/.well-known/security.txt": ("text/plain", b"Contact: mailto:legal@shop.example"),
+        "/terms": ("text/html", b"<html"),
+        "/.sg/license.xml": ("application/rsl+xml", b"<rsl"),
+    }
+    with front(name, tmp_path / "it", publishing, site, notices=True) as place:
+        site.seen.clear()
+        for who in ("127.0.0.66", f"127.0.9.{PROXIES.index(name) + 1}"):
+            for path, (kind, text) in notices.items():
+                answer = ask(place, "GET", path, who, CHROME)
+                assert answer.status == 200, path
+                assert answer.getheader("Content-Type", "").startswith(kind), path
+                assert text in answer.text, path
+                assert ask(place, "HEAD", path, who, CHROME).status == 200, path
+        assert [it[1] for it in site.seen if it[1] != "/robots.txt"] == []
+        site.seen.clear()
+        near = ("/.well-known/tdmrep.jsonx", "/.well-known/securityxtxt", "/termsx", "/.well-known/")
+        for place_in_row, path in enumerate(near):
+            assert ask(place, "GET", path, "127.0.0.66", CHROME).status == 403, path
+            passing = f"127.0.{10 + PROXIES.index(name)}.{place_in_row + 1}"
+            assert ask(place, "GET", path, passing, CHROME).status == 200, path
+        assert {it[1] for it in site.seen} - {"/robots.txt"} == set(near)
+    stand = Stand(name, place, publishing, site)
+    assert {it["what"]["verdict"]["cause"] for it in stand.recorded("/terms", 4)} == {"notice"}
 
 
 @pytest.mark.parametrize("name", PROXIES)
