@@ -7,7 +7,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -48,6 +48,9 @@ OPENS = PROXIES[:3]  # can let visitors through when nobody answers
 OWN = (("TDM-Reservation", "0"), ("X-Robots-Tag", "noindex"), ("Link", '<https://shop.example/next>; rel="next"'))
 
 
+LARGE = b"x" * 30_000_000  # more than lies between a site and a visitor who does not read
+
+
 class Site:
     """A site in a thread: answers everything, and remembers what it got: head lines and the length of the body."""
 
@@ -62,7 +65,7 @@ class Site:
             def answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 seen.append((self.command, self.path, [(k.lower(), v) for k, v in self.headers.items()], len(body)))
-                text = b"the site" if self.path != "/robots.txt" else site.robots
+                text = site.robots if self.path == "/robots.txt" else LARGE if self.path == "/large" else b"the site"
                 self.send_response(404 if text is None or self.path.startswith("/missing") else 200)
                 for name, value in OWN if self.path.startswith("/own") else ():
                     self.send_header(name, value)
@@ -71,7 +74,8 @@ class Site:
                 self.send_header("Content-Length", str(len(text or b"")))
                 self.end_headers()
                 if self.command != "HEAD":
-                    self.wfile.write(text or b"")
+                    with suppress(ConnectionError):
+                        self.wfile.write(text or b"")
 
             do_GET = do_HEAD = do_POST = do_PUT = answer  # noqa: N815
 

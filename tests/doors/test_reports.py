@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from scrapeguard.doors.reports import LONGEST, read
+from scrapeguard.doors.reports import LONGEST, Report, read
 
 REFERENCE = "7K3F-9Q2M-T0XD"
 CADDY = {"level": "info", "msg": "handled request", "user_id": REFERENCE, "duration": 0.01, "size": 5120, "status": 200}
@@ -15,25 +15,35 @@ def caddy(**changed: object) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("data", "status", "size"),
+    ("data", "status", "size", "whole"),
     [
-        (b"sg=7K3F-9Q2M-T0XD 200 5120", 200, 5120),
-        (b"<190>Nov 24 15:39:35 nginx: sg=7K3F-9Q2M-T0XD 404 0", 404, 0),
-        (b"<13>Nov 24 15:39:35 host apache: sg=7K3F-9Q2M-T0XD 304 0", 304, 0),
-        (b"<13>1 2026-11-24T15:39:35+00:00 host apache - - - sg=7K3F-9Q2M-T0XD 206 17\n", 206, 17),
-        (b"sg=7K3F-9Q2M-T0XD 200 -\n", 200, 0),
-        (caddy(), 200, 5120),
-        (caddy(bytes_read=0, status=499), 499, 5120),
-        (caddy(status=0, size=0), 0, 0),  # nothing was answered
+        (b"sg=7K3F-9Q2M-T0XD 200 5 end=OK", 200, 5, True),  # nginx
+        (b"<190>Nov 24 15:39:35 nginx: sg=7K3F-9Q2M-T0XD 200 5 end=", 200, 5, False),
+        (b"sg=7K3F-9Q2M-T0XD 200 5 end=--\n", 200, 5, True),  # HAProxy
+        (b"sg=7K3F-9Q2M-T0XD 200 5 end=CD\n", 200, 5, False),
+        (b"sg=7K3F-9Q2M-T0XD 200 5 end=+", 200, 5, True),  # Apache
+        (b"sg=7K3F-9Q2M-T0XD 200 5 end=-", 200, 5, True),
+        (b"sg=7K3F-9Q2M-T0XD 200 5 end=X", 200, 5, False),
+        (b"sg=7K3F-9Q2M-T0XD 200 5120", 200, 5120, True),
+        (b"<190>Nov 24 15:39:35 nginx: sg=7K3F-9Q2M-T0XD 404 0", 404, 0, True),
+        (b"<13>Nov 24 15:39:35 host apache: sg=7K3F-9Q2M-T0XD 304 0", 304, 0, True),
+        (b"<13>1 2026-11-24T15:39:35+00:00 host apache - - - sg=7K3F-9Q2M-T0XD 206 17\n", 206, 17, True),
+        (b"sg=7K3F-9Q2M-T0XD 200 -\n", 200, 0, True),
+        (caddy(), 200, 5120, True),
+        (caddy(bytes_read=0, status=499), 499, 5120, True),
+        (caddy(status=0, size=0), 0, 0, False),  # nothing was answered
         (
             caddy(request={"uri": '/","user_id":"0000-0000-0000"', "headers": {"X": ["sg=0000-0000-0000 200 5"]}}),
             200,
             5120,
+            True,
         ),
     ],
 )
-def test_what_a_proxy_writes_is_read(data: bytes, status: int, size: int) -> None:
-    assert read(data) == (REFERENCE, status, size)
+def test_what_a_proxy_writes_is_read(data: bytes, status: int, size: int, whole: bool) -> None:
+    report = read(data)
+    assert report == Report(REFERENCE, status, size, whole)
+    assert read(report.line()) == report
 
 
 @pytest.mark.parametrize(
@@ -44,6 +54,8 @@ def test_what_a_proxy_writes_is_read(data: bytes, status: int, size: int) -> Non
         b"sg=7K3F-9Q2M-T0XD 200",
         b"sg=7K3F-9Q2M-T0XD 999999 5",
         b"sg=7K3F-9Q2M-T0XD 200 5 and more",
+        b"sg=7K3F-9Q2M-T0XD 200 5 end=OK and more",
+        b"sg=7K3F-9Q2M-T0XD 200 5 end=" + b"X" * 9,
         b"sg=7K3F-9Q2M-T0XD 200 " + b"9" * 16,
         b"sg=7k3f-9q2m-t0xd 200 5",
         b"sg=7K3F-9Q2M-T0XD 200 5" + b" " * 300,

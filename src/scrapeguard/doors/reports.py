@@ -1,9 +1,9 @@
 """Reports: what became of the requests that forward-auth let through, where the proxy can log it to a datagram socket.
 
 A report is a datagram, with or without the head that syslog puts before it, that ends with the request's reference,
-the status and the bytes of the body, which may be "-":
+the status and the bytes of the body, which may be "-", and perhaps how the answer ended, in the proxy's own word:
 
-    sg=7K3F-9Q2M-T0XD 200 5120
+    sg=7K3F-9Q2M-T0XD 200 5120 end=OK
 
 or a line of Caddy's access log, in which our Caddyfile puts the reference where a user's name would be:
 
@@ -30,7 +30,10 @@ from scrapeguard.model import Outcome
 
 Conclude = Callable[[Decision, Outcome], None]
 
-LINE = re.compile(rb"\bsg=([0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}) (\d{3}) (\d{1,15}|-)\s*\Z")
+LINE = re.compile(
+    rb"\bsg=([0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}) (\d{3}) (\d{1,15}|-)(?: end=([!-~]{0,8}))?\s*\Z",
+)
+WHOLE = (None, b"OK", b"--", b"+", b"-")  # ends that are none: unknown; to nginx; to HAProxy; to Apache, open or closed
 TAIL = 256  # bytes at the end of a datagram in which that is looked for
 UNSEEN = Outcome(0, 0, 0, False)  # what the site answered is not seen from here
 PATIENCE = 120  # seconds until a report must have come
@@ -47,10 +50,28 @@ class Waiting:
     timer: asyncio.TimerHandle
 
 
-def read(data: bytes) -> tuple[str, int, int] | None:
-    """The reference, status and size of a report; None for anything else."""
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of one request. `whole`: the answer was not broken off, as far as the proxy says."""
+
+    reference: str
+    status: int
+    size: int
+    whole: bool
+
+    def line(self) -> bytes:
+        """As it is read."""
+        end = "OK" if self.whole else "cut"
+        return f"sg={self.reference} {self.status:03} {self.size} end={end}".encode()
+
+
+def read(data: bytes) -> Report | None:
+    """The report in a datagram; None for anything else."""
     found = LINE.match(_caddy(data)) if data.startswith(b"{") else LINE.search(data[-TAIL:])
-    return None if found is None else (found[1].decode(), int(found[2]), 0 if found[3] == b"-" else int(found[3]))
+    if found is None:
+        return None
+    reference, status, size, end = found.groups()
+    return Report(reference.decode(), int(status), 0 if size == b"-" else int(size), end in WHOLE and status != b"000")
 
 
 def _caddy(data: bytes) -> bytes:
@@ -102,15 +123,14 @@ class Reports:
         report = read(data)
         if report is None:
             return
-        reference, status, size = report
-        waiting = self._waiting.get(reference)
+        waiting = self._waiting.get(report.reference)
         if waiting is None:
             if first and self._siblings is not None:
-                self._siblings.tell(b"sg=%b %03d %d" % (reference.encode(), status, size))
+                self._siblings.tell(report.line())
             return
         micros = (time.perf_counter_ns() - waiting.began) // 1000
-        sent = 0 if waiting.decision.facts.method == "HEAD" else size
-        self._settle(reference, Outcome(status, sent, micros, status != 0))
+        sent = 0 if waiting.decision.facts.method == "HEAD" else report.size
+        self._settle(report.reference, Outcome(report.status, sent, micros, report.whole))
 
     def close(self) -> None:
         """Conclude what waits, and hear no more."""
