@@ -21,6 +21,9 @@ def caddy(**changed: object) -> bytes:
         (b"<190>Nov 24 15:39:35 nginx: sg=7K3F-9Q2M-T0XD 200 5 end=", 200, 5, False),
         (b"sg=7K3F-9Q2M-T0XD 200 5 end=--\n", 200, 5, True),  # HAProxy
         (b"sg=7K3F-9Q2M-T0XD 200 5 end=CD\n", 200, 5, False),
+        (b"sg=7K3F-9Q2M-T0XD 200 5000 end=CD of=700\n", 200, 700, False),  # announced, and so much of it sent
+        (b"sg=7K3F-9Q2M-T0XD 200 5000 end=-- of=5200\n", 200, 5000, True),
+        (b"sg=7K3F-9Q2M-T0XD 200 - end=-- of=5200\n", 200, 0, True),  # not known: no more is claimed than is
         (b"sg=7K3F-9Q2M-T0XD 200 5 end=+", 200, 5, True),  # Apache
         (b"sg=7K3F-9Q2M-T0XD 200 5 end=-", 200, 5, True),
         (b"sg=7K3F-9Q2M-T0XD 200 5 end=X", 200, 5, False),

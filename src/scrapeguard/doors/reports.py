@@ -1,9 +1,10 @@
 """Reports: what became of the requests that forward-auth let through, where the proxy can log it to a datagram socket.
 
 A report is a datagram, with or without the head that syslog puts before it, that ends with the request's reference,
-the status and the bytes of the body, which may be "-", and perhaps how the answer ended, in the proxy's own word:
+the status and the bytes of the body, which may be "-", perhaps how the answer ended, in the proxy's own word, and
+perhaps the bytes that were sent, with its head, where those of the body are only announced:
 
-    sg=7K3F-9Q2M-T0XD 200 5120 end=OK
+    sg=7K3F-9Q2M-T0XD 200 5120 end=-- of=5342
 
 or a line of Caddy's access log, in which our Caddyfile puts the reference where a user's name would be:
 
@@ -31,7 +32,7 @@ from scrapeguard.model import Outcome
 Conclude = Callable[[Decision, Outcome], None]
 
 LINE = re.compile(
-    rb"\bsg=([0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}) (\d{3}) (\d{1,15}|-)(?: end=([!-~]{0,8}))?\s*\Z",
+    rb"\bsg=([0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}) (\d{3}) (\d{1,15}|-)(?: end=([!-~]{0,8}))?(?: of=(\d{1,15}))?\s*\Z",
 )
 WHOLE = (None, b"OK", b"--", b"+", b"-")  # ends that are none: unknown; to nginx; to HAProxy; to Apache, open or closed
 TAIL = 256  # bytes at the end of a datagram in which that is looked for
@@ -70,8 +71,9 @@ def read(data: bytes) -> Report | None:
     found = LINE.match(_caddy(data)) if data.startswith(b"{") else LINE.search(data[-TAIL:])
     if found is None:
         return None
-    reference, status, size, end = found.groups()
-    return Report(reference.decode(), int(status), 0 if size == b"-" else int(size), end in WHOLE and status != b"000")
+    reference, status, announced, end, sent = found.groups()
+    size = 0 if announced == b"-" else int(announced) if sent is None else min(int(announced), int(sent))
+    return Report(reference.decode(), int(status), size, end in WHOLE and status != b"000")
 
 
 def _caddy(data: bytes) -> bytes:
