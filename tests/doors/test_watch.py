@@ -1,5 +1,6 @@
 """Watch: lines as they are written, whatever becomes of the file; and decisions that proxies load."""
 
+import gzip
 import json
 import os
 import signal
@@ -100,6 +101,41 @@ def test_a_file_that_is_away_for_a_while_is_waited_for(tmp_path: Path, stack: Ex
 def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         next(tail.follow(tmp_path / "nothing"))
+
+
+def test_a_named_pipe_is_read_whoever_writes_into_it(tmp_path: Path, stack: ExitStack) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    batches = stack.enter_context(closing(tail.follow(path)))
+    assert next(batches) == []  # and nobody is waited for
+    for words in ("one\ntwo\n", "three\n"):
+        path.write_text(words)
+    assert some(batches, 3) == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize("what", ["packed", "a folder", "a device"])
+def test_what_is_never_written_to_as_a_log_is_refused(tmp_path: Path, what: str) -> None:
+    (tmp_path / "a.gz").write_bytes(gzip.compress(b"line\n"))
+    named = {"packed": tmp_path / "a.gz", "a folder": tmp_path, "a device": Path("/dev/null")}
+    with pytest.raises(InputError, match="packed|cannot be read"):
+        tail.follow(named[what])
+
+
+def test_a_log_that_cannot_be_read_when_made_anew_is_complained_of_once(
+    tmp_path: Path, stack: ExitStack, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "access.log"
+    path.write_text("")
+    batches = stack.enter_context(closing(tail.follow(path)))
+    path.unlink()
+    path.mkdir()
+    assert [next(batches) for _ in range(4)] == [[]] * 4
+    assert [it.getMessage() for it in caplog.records] == [
+        f"{path} has been made anew and cannot be read (Is a directory): nothing is judged now"
+    ]
+    path.rmdir()
+    path.write_text("one\n")
+    assert some(batches, 1) == ["one"]
 
 
 def test_a_line_without_end_needs_no_memory_and_the_next_is_read() -> None:
@@ -211,7 +247,8 @@ def test_the_other_forms_say_how_long_it_lasts() -> None:
     assert "198.51.100.9" not in rules, "who is only slowed down is not cut off"
 
 
-def test_the_command_watches_a_file_and_keeps_evidence(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_the_command_watches_a_file_and_keeps_evidence(tmp_path: Path, number: signal.Signals) -> None:
     path = tmp_path / "access.log"
     path.write_text("")
     now = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime())
@@ -223,13 +260,13 @@ def test_the_command_watches_a_file_and_keeps_evidence(tmp_path: Path) -> None:
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
             with path.open("a") as file:
-                for number in range(400):
-                    file.write(f'192.0.2.7 - - [{now}] "GET /item/{number} HTTP/1.1" 200 5 "-" "curl/8.5.0"\n')
+                for item in range(400):
+                    file.write(f'192.0.2.7 - - [{now}] "GET /item/{item} HTTP/1.1" 200 5 "-" "curl/8.5.0"\n')
             while "192.0.2.7" not in (tmp_path / "bans").read_text():
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
         finally:
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(number)
         said = process.communicate(timeout=10)[1]
     assert process.returncode == 0
     assert "400 lines, 0 of them" in said

@@ -39,8 +39,9 @@ def watch(
 ) -> None:
     """Judge an access log while it is written: a guard that costs the site nothing, and comes a moment late.
 
-    SOURCE is a file, whose rotation is followed; - for standard input; or udp://127.0.0.1:5514 for syslog datagrams.
-    What is decided is published as files that proxies and firewalls load; each decision ends by itself.
+    SOURCE is a file, whose rotation is followed, or a named pipe; - for standard input; or udp://127.0.0.1:5514 for
+    syslog datagrams. What is decided is published as files that proxies and firewalls load; each decision ends by
+    itself. SIGTERM, SIGINT or SIGHUP ends it; what it knew of visitors is forgotten then.
 
     \b
       scrapeguard watch /var/log/nginx/access.log --publish nginx:/etc/nginx/scrapeguard.conf \\
@@ -53,7 +54,7 @@ def watch(
     watching = Watch(config, publications, form, str(evidence.resolve()) if evidence else "")
     settle()
     ending: list[int] = []  # signals: between two batches, so that no record is torn
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda number, _: ending.append(number))
     for lines in batches:
         watching.take(lines)
@@ -76,6 +77,8 @@ def _publication(text: str, check: str, load: str) -> Publication:
 
 def _batches(source: str, from_start: bool) -> tail.Batches:
     if source == "-":
+        if sys.stdin is None:
+            raise InputError("Standard input is closed.", "Pipe a log into it, or name a file.")
         return tail.piped(sys.stdin.fileno())
     if not source.startswith(listening.UDP):
         return tail.follow(Path(source), from_start)

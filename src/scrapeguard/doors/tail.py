@@ -1,15 +1,20 @@
 """Lines of an access log as they come: from a file that is rotated, from standard input, or as syslog datagrams."""
 
 import io
+import logging
 import os
 import re
 import select
 import socket
+import stat
 import time
 from collections.abc import Generator
 from pathlib import Path
 
+from scrapeguard.doors.log_file import GZIP, ZSTD
 from scrapeguard.errors import InputError
+
+log = logging.getLogger("scrapeguard.watch")
 
 PAUSE = 0.2  # seconds between two looks at what may have come
 CHUNK = 1 << 18  # bytes taken at a time
@@ -49,22 +54,46 @@ def follow(path: Path, from_start: bool = False) -> Batches:
     """What is appended to a file, for ever: also when it is renamed and made anew, or cut to nothing (copytruncate).
 
     A line that is copied away and cut off between two looks is lost, as it is to everybody who reads such a file.
-    Raises InputError for a file that is not there at first.
+    A named pipe is read as one, whoever writes into it. Raises InputError for a file that is not there at first.
     """
     try:
-        file = path.open("rb", buffering=0)
+        if path.is_fifo():
+            return piped(os.open(path, os.O_RDWR))  # to write as well, so that it never ends
+        file = _opened(path)
+        if file.read(4).startswith((GZIP, ZSTD)):
+            file.close()
+            raise InputError(f"{path} is packed, and never written to again.", "Judge it with scrapeguard replay.")
+        file.seek(0, os.SEEK_SET if from_start else os.SEEK_END)
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}).", "Name an access log.") from error
-    if not from_start:
-        file.seek(0, os.SEEK_END)
-    split = Splitter()
+    return _followed(path, file)
+
+
+def _opened(path: Path) -> io.FileIO:
+    """Raises OSError for what is no file; never waits for anybody."""
+    file = io.FileIO(path, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(0, "it is no file")
+    return file
+
+
+def _followed(path: Path, file: io.FileIO) -> Batches:
+    split, complaint = Splitter(), ""
     try:
         while True:
             if chunk := file.read(CHUNK):
                 yield split.lines(chunk)
                 continue
             yield []
-            other = _instead(path, file)
+            try:
+                other = _instead(path, file)
+            except FileNotFoundError:  # between its renaming and its making
+                other = None
+            except OSError as error:
+                other = None
+                if complaint != (complaint := str(error.strerror)):
+                    log.error("%s has been made anew and cannot be read (%s): nothing is judged now", path, complaint)
             if other is None:
                 time.sleep(PAUSE)
             elif chunk := file.read(CHUNK):  # written after the look that found nothing
@@ -72,17 +101,17 @@ def follow(path: Path, from_start: bool = False) -> Batches:
                 yield split.lines(chunk)
             else:
                 file.close()
-                file, split = other, Splitter()
+                file, split, complaint = other, Splitter(), ""
     finally:
         file.close()
 
 
 def _instead(path: Path, file: io.FileIO) -> io.FileIO | None:
-    """What is to be read instead of an open file: another that has its name now, or itself from its start if cut."""
-    try:
-        other = path.open("rb", buffering=0)
-    except OSError:  # between its renaming and its making
-        return None
+    """What is to be read instead of an open file: another that has its name now, or itself from its start if cut.
+
+    Raises OSError.
+    """
+    other = _opened(path)
     here, there = os.fstat(file.fileno()), os.fstat(other.fileno())
     same = (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
     if same and here.st_size >= file.tell():
