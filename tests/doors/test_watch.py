@@ -117,7 +117,7 @@ def test_a_named_pipe_is_read_whoever_writes_into_it(tmp_path: Path, stack: Exit
 def test_what_is_never_written_to_as_a_log_is_refused(tmp_path: Path, what: str) -> None:
     (tmp_path / "a.gz").write_bytes(gzip.compress(b"line\n"))
     named = {"packed": tmp_path / "a.gz", "a folder": tmp_path, "a device": Path("/dev/null")}
-    with pytest.raises(InputError, match="packed|cannot be read"):
+    with pytest.raises(InputError, match=r"packed|cannot be read"):
         tail.follow(named[what])
 
 

@@ -146,7 +146,10 @@ class Upstream:
             if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):  # no fault of the upstream
                 raise self.blamed("busy", 503, NO_DESCRIPTORS, "connect") from error
             self.failed(loop.time())
-            raise self.blamed("refused", 502, f"cannot be connected to ({error})", "connect") from error
+            said = f"cannot be connected to ({error})"
+            if isinstance(error, ssl.SSLCertVerificationError):
+                said += "; whose certificates are believed is said by proxy.ca_file"
+            raise self.blamed("refused", 502, said, "connect") from error
 
     def blamed(self, kind: str, status: int, message: str, phase: str) -> UpstreamError:
         error = UpstreamError(kind, status, message, phase)
