@@ -6,7 +6,7 @@ import hashlib
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ head_bytes = 20000
 headers = 50
 target_bytes = 2000
 """
+PATIENT = '[guard]\nmode = "observe"\n[proxy]\ndrain_seconds = 0.1\n'
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 WELL = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -175,6 +176,70 @@ def test_a_websocket_may_be_silent(tmp_path: Path) -> None:
             assert b" 101 " in line.recv(65536)
             with pytest.raises(socket.timeout):
                 line.recv(65536)
+
+
+UPGRADE = b" / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+HANDSHAKES = {
+    "with a body": b"GET" + UPGRADE + b"Content-Length: 5\r\n\r\nhello",
+    "with a body that does not come": b"GET" + UPGRADE + b"Content-Length: 5\r\n\r\n",
+    "in chunks": b"POST" + UPGRADE + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "with a long line": b"GET" + UPGRADE + b"X: " + b"y" * 10_000 + b"\r\n\r\n",
+    "behind a request": GET + b"GET" + UPGRADE + b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+}
+
+
+def test_no_handshake_of_a_websocket_keeps_a_connection_for_ever(tmp_path: Path) -> None:
+    with upstream() as site, sidecar(tmp_path / "it", site.url, config=QUICK + BOUNDS) as served:
+        before = descriptors(served.process.pid)
+        for what, handshake in HANDSHAKES.items():
+            with served.socket() as line:
+                line.settimeout(4)
+                line.sendall(handshake)
+                answer = b""
+                with suppress(ConnectionResetError):
+                    while part := line.recv(65536):
+                        answer += part
+                assert answer[:12] in (b"", b"HTTP/1.1 400"), what
+        assert soon(lambda: descriptors(served.process.pid) <= before + 1, 15)
+        assert "Traceback" not in served.log()
+
+
+def test_an_answer_that_is_not_taken_ends_with_its_connection(tmp_path: Path) -> None:
+    """Else a few who ask for much and read nothing have all connections to the site."""
+
+    async def pour(line: Line) -> None:
+        with suppress(OSError):
+            await line.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n" + bytes(9_000_000))
+
+    with upstream() as site, sidecar(tmp_path / "it", site.url, config=PATIENT + BOUNDS) as served:
+        site.answers["/pour"] = pour
+        assert head(ask(served, GET))[0] == 200
+        before = descriptors(served.process.pid)
+        with ExitStack() as open_:
+            for _ in range(5):
+                line = open_.enter_context(socket.socket())
+                line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+                line.connect(("127.0.0.1", served.port))
+                line.sendall(b"GET /pour HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            assert soon(lambda: descriptors(served.process.pid) >= before + 5)
+            assert soon(lambda: descriptors(served.process.pid) <= before + 1, 20)
+        assert "Traceback" not in served.log()
+
+
+def test_an_answer_that_is_taken_slowly_is_sent_to_its_end(tmp_path: Path) -> None:
+    size = 3_000_000
+    with upstream() as site, sidecar(tmp_path / "it", site.url, config=PATIENT + BOUNDS) as served:
+        site.answers["/much"] = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size)
+        with socket.socket() as line:
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            line.connect(("127.0.0.1", served.port))
+            line.sendall(b"GET /much HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            got, began = 0, time.monotonic()
+            while part := line.recv(65536):
+                got += len(part)
+                if time.monotonic() < began + 3:
+                    time.sleep(0.02)
+        assert got > size
 
 
 def test_more_connections_than_are_allowed_are_told_so(tmp_path: Path) -> None:

@@ -3,18 +3,19 @@ a head may be. Whoever sends a byte a second to many connections keeps none of t
 
 A head that is too large gets 431, a target that is too long 414, one that does not come in time 408, another version
 505; a body that stops coming, or trailers without end, end the connection. Nothing of such a request reaches the app.
-Nor do trailers: uvicorn adds them to the headers, where a visitor's would pass for what a proxy has set.
+Nor do trailers: uvicorn adds them to the headers, where a visitor's would pass for what a proxy has set. An answer of
+which nothing is taken for body_seconds ends the connection, too.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from typing import Any
 
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from scrapeguard.cli.joined import Joined
+from scrapeguard.cli.unframed import unframed
 from scrapeguard.sidecar import ServerSettings
 
 LINGER = 1.0  # seconds in which what still comes is thrown away: to close at once would take the answer back
@@ -51,14 +52,23 @@ class Bounded(HttpToolsProtocol):
         self._answer = (400, "")
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        self._joined = Joined(transport, self.loop)
+        self._joined = Joined(transport, self.loop, self._bounds.body_seconds)
         super().connection_made(self._joined)
         self._arm(self._bounds.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
         self._end_keep_alive()
+        self._joined.forget()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._joined.watch()
+
+    def resume_writing(self) -> None:
+        self._joined.taking = True
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         before = self._part
@@ -87,12 +97,18 @@ class Bounded(HttpToolsProtocol):
                 self._arm(self._bounds.body_seconds)
 
     def handle_websocket_upgrade(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:  # the answer before would come amid messages
+            self._refuse(400, "")
+            return
         self._disarm()
         self._end_keep_alive()
         self._part = WASTE  # of which nothing comes here
         self._joined.flush()
+        self._joined.forget()
         self.transport = self._joined.plain
         super().handle_websocket_upgrade()
+        if not getattr(self.transport.get_protocol(), "handshake_initiated", True):  # uvicorn would keep it for ever
+            self._refuse(400, "The handshake of a WebSocket is a GET without a body, with lines of a usual length.")
 
     def on_message_begin(self) -> None:
         self._part = HEAD
@@ -218,19 +234,3 @@ class Bounded(HttpToolsProtocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.loop.call_later(LINGER, self.transport.close)
-
-
-def unframed(cycle: RequestResponseCycle) -> Callable[[Any], Coroutine[Any, Any, None]]:
-    """`cycle.send` for HTTP/1.0, which knows no chunks: a body of no known length ends with the connection."""
-    send, free = cycle.send, False
-
-    async def plain_send(message: dict[str, Any]) -> None:
-        nonlocal free
-        if message["type"] == "http.response.start":
-            free = not any(name.lower() == b"content-length" for name, _ in message.get("headers", ()))
-            cycle.chunked_encoding = False if free else None
-        elif free:
-            cycle.expected_content_length = len(message.get("body", b""))
-        await send(message)  # type: ignore[arg-type]  # uvicorn has types of its own for these
-
-    return plain_send

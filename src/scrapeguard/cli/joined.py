@@ -1,17 +1,26 @@
 """Head and body of an answer in one write: the system call costs more than judging the request."""
 
 import asyncio
+import fcntl
+import sys
+import termios
 from typing import Any
 
 
 class Joined(asyncio.Transport):
-    """A transport that holds what is written until more comes, or until the event loop has done what is due now."""
+    """A transport that holds what is written until more comes, or until the event loop has done what is due now.
 
-    def __init__(self, plain: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    Once `watch` is called, and when it is closed, whoever takes nothing for so many `seconds` of what waits is left.
+    """
+
+    def __init__(self, plain: asyncio.Transport, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
         super().__init__()
         self.plain = plain
+        self.taking = False  # something was taken since the last look
         self._loop = loop
         self._held = b""
+        self._seconds = seconds
+        self._timer: asyncio.TimerHandle | None = None
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         held, self._held = self._held, b""
@@ -27,9 +36,39 @@ class Joined(asyncio.Transport):
         if held:
             self.plain.write(held)
 
+    def watch(self) -> None:
+        """Look in a while whether any of what waits now was taken, and go on as long as some of it waits."""
+        if self._timer is None and self.plain.get_write_buffer_size():
+            self.taking = False
+            self._timer = self._loop.call_later(self._seconds, self._look, self._waiting())
+
+    def forget(self) -> None:
+        """The connection is lost."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self, before: int) -> None:
+        self._timer = None
+        if self.taking or self._waiting() < before:
+            self.watch()
+        else:
+            self.plain.abort()
+
+    def _waiting(self) -> int:
+        """Bytes that the other side has not acknowledged: the system takes some MB of them before it is to be seen here
+        whether any are.
+        """
+        line = self.plain.get_extra_info("socket")
+        try:
+            sent = int.from_bytes(fcntl.ioctl(line.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+        except OSError:
+            sent = 0
+        return self.plain.get_write_buffer_size() + sent
+
     def close(self) -> None:
         self.flush()
         self.plain.close()
+        self.watch()
 
     def write_eof(self) -> None:
         self.flush()
