@@ -42,6 +42,11 @@ FETCHED = replace(
 )
 AHEAD = replace(FETCHED, headers=Headers([*FETCHED.headers.raw.items(), (b"sec-purpose", b"prefetch")]))
 
+
+def walk(run: int, family: str = "x") -> Steps:
+    return Steps(run, 1, family)
+
+
 EDGES = {  # name: (detector, facts, silent with, heard with, weight then)
     "pace": (Pace(), PERSON, (120, 20, 0, 1, 0), (121, 20, 0, 1, 0), 4),
     "pace, of two browsers": (Pace(), PERSON, (120, 99, 0, 2, 0), (121, 99, 0, 2, 0), 4),
@@ -56,6 +61,7 @@ EDGES = {  # name: (detector, facts, silent with, heard with, weight then)
     "breadth": (Breadth(), PERSON, (100, 100, 100, 1, 0), (101, 100, 0, 1, 0), 2),
     "breadth, fast": (Breadth(), PERSON, (100, 120, 0, 1, 0), (121, 121, 0, 1, 0), 4),
     "breadth, of data that pages ask for": (Breadth(), PERSON, (0, 0, 100, 1, 0), (0, 0, 101, 1, 0), 2),
+    "breadth, of a few data for each page": (Breadth(), PERSON, (99, 99, 990, 1, 0), (101, 99, 990, 1, 0), 2),
     "breadth, of data of loaded pages": (Breadth(), PERSON, (1, 0, 140, 1, 2), (1, 0, 141, 1, 2), 2),
     "breadth, of an album": (Breadth(), CLICKED, (100, 240, 0, 1, 120), (241, 240, 0, 1, 121), 4),
     "breadth, of an album nobody looks at": (Breadth(), CLICKED, (100, 120, 0, 1, 9), (200, 121, 0, 1, 9), 4),
@@ -71,17 +77,37 @@ EDGES = {  # name: (detector, facts, silent with, heard with, weight then)
     ),
     "breadth, of a preview": (Breadth(), by("preview"), (1200, 900, 0, 1, 0), (1201, 900, 0, 1, 0), 4),
     "breadth, of a crawler nobody knows": (Breadth(), by("crawler"), (100, 100, 0, 1, 0), (101, 100, 0, 1, 0), 2),
-    "sequence": (Sequence(), PERSON, (Steps(25, 1, "x"), 0), (Steps(26, 1, "x"), 0), 2),
-    "sequence, with no step": (Sequence(), PERSON, (Steps(99, 1, ""), 0), (Steps(99, 1, ""), 0), None),
-    "sequence, by links": (Sequence(), CLICKED, (Steps(25, 1, "x"), 0), (Steps(26, 1, "x"), 0), 1),
-    "sequence, by links without referer": (Sequence(), HIDDEN, (Steps(25, 1, "x"), 0), (Steps(26, 1, "x"), 0), 1),
-    "sequence, by a word alone": (Sequence(), UNCOOKED, (Steps(25, 1, "x"), 0), (Steps(26, 1, "x"), 0), 2),
-    "sequence, from elsewhere": (Sequence(), ELSEWHERE, (Steps(25, 1, "x"), 0), (Steps(26, 1, "x"), 0), 2),
-    "sequence, of an album": (Sequence(), CLICKED, (Steps(99, 1, "x"), 50), (Steps(99, 1, "x"), 50), None),
-    "sequence, of a script": (Sequence(), FETCHED, (Steps(25, 1, "x"), 0), (Steps(26, 1, "x"), 0), 1),
-    "sequence, fetched ahead": (Sequence(), AHEAD, (Steps(25, 1, "x"), 0), (Steps(26, 1, "x"), 0), 1),
-    "sequence, of data": (Sequence(), LED, (Steps(25, 1, "x"), 0), (Steps(26, 1, "x"), 0), 2),
-    "sequence, of data with pictures": (Sequence(), LED, (Steps(25, 1, "x"), 90), (Steps(26, 1, "x"), 90), 1),
+    "sequence": (Sequence(), PERSON, (walk(25), 0, 0, 0), (walk(26), 0, 0, 0), 2),
+    "sequence, with no step": (Sequence(), PERSON, (walk(99, ""), 0, 0, 0), (walk(99, ""), 0, 0, 0), None),
+    "sequence, by links": (Sequence(), CLICKED, (walk(25), 0, 0, 0), (walk(26), 0, 0, 0), 1),
+    "sequence, by links without referer": (
+        Sequence(),
+        HIDDEN,
+        (walk(25), 0, 0, 0),
+        (walk(26), 0, 0, 0),
+        1,
+    ),
+    "sequence, by a word alone": (Sequence(), UNCOOKED, (walk(25), 0, 0, 0), (walk(26), 0, 0, 0), 2),
+    "sequence, from elsewhere": (Sequence(), ELSEWHERE, (walk(25), 0, 0, 0), (walk(26), 0, 0, 0), 2),
+    "sequence, of an album": (Sequence(), CLICKED, (walk(99), 50, 0, 0), (walk(99), 50, 0, 0), None),
+    "sequence, of a script": (Sequence(), FETCHED, (walk(25), 0, 0, 0), (walk(26), 0, 0, 0), 1),
+    "sequence, fetched ahead": (Sequence(), AHEAD, (walk(25), 0, 0, 0), (walk(26), 0, 0, 0), 1),
+    "sequence, of data": (Sequence(), LED, (walk(25), 0, 0, 9), (walk(26), 0, 0, 9), 2),
+    "sequence, of data of each page": (
+        Sequence(),
+        LED,
+        (walk(25), 0, 9, 90),
+        (walk(26), 0, 9, 90),
+        1,
+    ),
+    "sequence, of data of one page": (Sequence(), LED, (walk(25), 0, 9, 91), (walk(26), 0, 9, 91), 2),
+    "sequence, of data with pictures": (
+        Sequence(),
+        LED,
+        (walk(25), 90, 0, 0),
+        (walk(26), 90, 0, 0),
+        1,
+    ),
     "cadence, of an app": (Cadence(), by("app"), (Gaps(40, 1000, 0), 90), (Gaps(40, 1000, 0), 90), None),
     "cadence": (Cadence(), PERSON, (Gaps(40, 1000, 310), 20), (Gaps(40, 1000, 300), 20), 1),
     "cadence, fixed": (Cadence(), PERSON, (Gaps(29, 1000, 0), 20), (Gaps(30, 1000, 100), 20), 2),
@@ -153,6 +179,7 @@ EDGES = {  # name: (detector, facts, silent with, heard with, weight then)
     "assets, by links": (Assets(), CLICKED, (30, 0, 0), (31, 0, 0), 1),
     "assets, from elsewhere": (Assets(), ELSEWHERE, (30, 0, 0), (31, 0, 0), 2),
     "assets, fetched ahead": (Assets(), AHEAD, (1, 29, 0), (1, 30, 0), 2),
+    "assets, some data of each page": (Assets(), LED, (10, 20, 0), (11, 20, 0), 1),
     "assets, much data of one page": (Assets(), LED, (1, 150, 1), (1, 151, 1), 2),
     "assets, data as well": (Assets(), PERSON, (10, 20, 0), (10, 21, 0), 2),
     "assets, where the site has none": (Assets(), replace(PERSON, has_assets=False), (99, 0, 0), (99, 0, 0), None),

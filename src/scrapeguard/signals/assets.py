@@ -9,9 +9,9 @@ and everything that is no browser are left out, and so is a site that serves its
 
 from dataclasses import dataclass
 
-from scrapeguard.model import Facts, Mode, Resource, Seen, Signal, Watch
+from scrapeguard.model import Facts, Mode, Seen, Signal, Watch
 from scrapeguard.signals.doubt import TEXT_BROWSERS
-from scrapeguard.signals.watches import ASSETS, SERVED, TAKEN, led_here, suffices
+from scrapeguard.signals.watches import ASSETS, SERVED, TAKEN, led_on, suffices
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,5 +36,5 @@ class Assets:
         reason = (
             f"{objects} different pages or data objects in an hour, {assets} assets in a day: the limit is {self.limit}"
         )
-        led = facts.resource is not Resource.DATA and led_here(facts)
-        return Signal("assets", self.led if led else self.weight, reason, objects, self.limit, self.mode)
+        weight = self.led if led_on(facts, taken, served) else self.weight
+        return Signal("assets", weight, reason, objects, self.limit, self.mode)

@@ -18,6 +18,7 @@ from scrapeguard.signals.watches import (
     ASSETS,
     BROWSERS,
     MACHINES,
+    PAGES,
     SERVED,
     TAKEN,
     further,
@@ -39,7 +40,7 @@ class Breadth:
     fast_window: int = 600  # seconds
     each: int = 20  # more objects for every further browser behind the address
     data: int = 1000  # different data paths in an hour that pages asked for
-    loaded: int = 140  # `limit` for data, where the pages that ask for it were loaded with their assets
+    loaded: int = 140  # `limit` for data, where its pages came with assets; none holds for up to PAGES of it a page
     machines: int = 1200  # in an hour, for a known crawler, a reader, a preview or a monitor
 
     def watches(self) -> tuple[Watch, ...]:
@@ -63,6 +64,8 @@ class Breadth:
         more = self.each * further(browsers)
         assets = assets if isinstance(assets, int) else 0
         light = self.loaded if suffices(assets, taken, served) else self.limit
+        if served <= taken * PAGES:  # some data for each page: the pages count
+            light = self.data
         if shown(assets, taken) and of_page(facts):  # somebody turns the pages of an album
             fast = 0
         return (

@@ -14,7 +14,7 @@ is less, and the reason tells the share.
 
 from dataclasses import dataclass
 
-from scrapeguard.model import Facts, Mode, Resource, Seen, Signal, Watch
+from scrapeguard.model import Facts, Mode, Seen, Signal, Watch
 from scrapeguard.signals.doubt import TEXT_BROWSERS
 from scrapeguard.signals.watches import (
     ASSETS,
@@ -25,7 +25,7 @@ from scrapeguard.signals.watches import (
     TAKEN_DAY,
     WEEK,
     further,
-    led_here,
+    led_on,
     suffices,
     taken_by,
     unopened,
@@ -73,7 +73,7 @@ class Coverage:
             return None
         if agent.kind == "crawler" and agent.operator:
             return None
-        led = facts.resource is not Resource.DATA and (led_here(facts) or unopened(facts))
+        led = led_on(facts, taken, served) or unopened(facts)
         bare = assets * PAGES < day and not (led and _ahead(assets, taken, served))
         if facts.has_assets and bare and agent.name not in TEXT_BROWSERS:
             return (

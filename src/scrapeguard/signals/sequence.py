@@ -9,7 +9,19 @@ loads a picture with every second of them, is no walker, if any page led there.
 from dataclasses import dataclass
 
 from scrapeguard.model import Facts, Mode, Resource, Seen, Signal, Steps, Watch
-from scrapeguard.signals.watches import ASSETS, by_worker, led_here, of_page, picture, shown, step, unopened
+from scrapeguard.signals.watches import (
+    ASSETS,
+    SERVED,
+    TAKEN,
+    by_worker,
+    led_here,
+    led_on,
+    of_page,
+    picture,
+    shown,
+    step,
+    unopened,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,16 +33,16 @@ class Sequence:
     window: int = 3600  # seconds; a longer rest ends the walk
 
     def watches(self) -> tuple[Watch, ...]:
-        return (Watch("walk", "steps", self.window, step), ASSETS)
+        return (Watch("walk", "steps", self.window, step), ASSETS, TAKEN, SERVED)
 
     def detect(self, facts: Facts, seen: tuple[Seen, ...]) -> Signal | None:
-        walk, assets = seen
+        walk, assets, taken, served = seen
         if not isinstance(walk, Steps) or walk.run <= self.limit or not walk.family:  # "" = this is no step of it
             return None
         reason = f"{walk.run} steps in a row through numbered addresses, {walk.stride} apart; the limit is {self.limit}"
         page, shows = facts.resource is Resource.PAGE, isinstance(assets, int) and shown(assets, walk.run)
         if page and shows and of_page(facts):
             return None
-        led = led_here(facts) and (page or shows or picture(facts))  # a script can ask for thousands of data
+        led = led_on(facts, taken, served) or ((shows or picture(facts)) and led_here(facts))
         weight = self.led if led or unopened(facts) or by_worker(facts) else self.weight
         return Signal("sequence", weight, reason, walk.run, self.limit, self.mode)

@@ -38,6 +38,15 @@ def led_here(facts: Facts) -> bool:
     return facts.resource is not Resource.PAGE or raw.get(b"sec-fetch-mode", b"navigate") == b"navigate"
 
 
+def led_on(facts: Facts, taken: Seen, served: Seen) -> bool:
+    """The same for data only where pages were opened, and had a few each: a script can ask for thousands from one."""
+    if facts.resource is not Resource.DATA:
+        return led_here(facts)
+    if not isinstance(taken, int) or not isinstance(served, int):
+        return False
+    return served <= taken * PAGES and led_here(facts)
+
+
 def unopened(facts: Facts) -> bool:
     """Whether a script of this site fetched what looks like a page, as a browser says, and nobody opened it.
 
