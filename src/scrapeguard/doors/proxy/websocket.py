@@ -20,9 +20,38 @@ from scrapeguard.model import Facts
 LONGEST = 1 << 24  # bytes of a message from the upstream; visitors' are bounded by their server
 QUEUE = 4  # messages of the upstream that wait for a slow visitor
 NOT_TOLD = frozenset((1005, 1006, 1015))  # codes that stand for a close without one (RFC 6455 7.4.1)
+END_SECONDS = 2.0  # within which an upstream ends a connection that is closed, or broken
 SHOWN = 1 << 16  # bytes of the page with which an upstream refuses that are passed on
 
 log = logging.getLogger("scrapeguard.proxy.websocket")
+
+
+class Bounded:
+    """Between a connection and its transport: ends it soon after its close, or a frame that breaks it.
+
+    The package waits for the upstream to do so, for ever where nothing is sent any more, and the visitor with it.
+    """
+
+    def __init__(self, line: ClientConnection) -> None:
+        self._line = line
+        self._timer: asyncio.TimerHandle | None = None
+        self.connection_lost = line.connection_lost
+        self.eof_received = line.eof_received
+        self.pause_writing, self.resume_writing = line.pause_writing, line.resume_writing
+        line.transport.set_protocol(self)  # type: ignore[arg-type]  # whatever has these methods will do
+        self._look()
+
+    def data_received(self, data: bytes) -> None:
+        self._line.data_received(data)
+        self._look()
+
+    def _look(self) -> None:
+        if self._timer is None and self._line.protocol.close_expected():
+            self._timer = asyncio.get_running_loop().call_later(END_SECONDS, self._line.transport.abort)
+
+    def end(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 @dataclass(slots=True)
@@ -46,11 +75,13 @@ class Tunnel:
         except InvalidStatus as refused:
             await self._refused(refused)
             return
+        bounded = Bounded(line)
         try:
             accept = {"type": "websocket.accept", "subprotocol": line.subprotocol, "headers": _answered(line)}
             await self.send(accept)
             await self._pump(line)
         finally:
+            bounded.end()
             line.transport.abort()
 
     async def refuse(self, status: int) -> None:
@@ -79,7 +110,7 @@ class Tunnel:
         try:
             async with asyncio.timeout(settings.connect_seconds + settings.answer_seconds):
                 line = await upstream.dial(
-                    lambda: ClientConnection(protocol, ping_interval=None, max_queue=QUEUE, close_timeout=2)
+                    lambda: ClientConnection(protocol, ping_interval=None, max_queue=QUEUE, close_timeout=END_SECONDS)
                 )
                 await line.handshake(Headers(fields), user_agent_header=None)
         except InvalidStatus:
