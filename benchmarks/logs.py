@@ -26,7 +26,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 FEW = 200  # lines that a run is begun with
-SCRAPEGUARD = str(Path(sys.executable).with_name("scrapeguard"))
+SCRAPEGUARD = [sys.executable, "-c", "from scrapeguard.cli import main; main()"]
 CONTROL = r"""
 import re, sys
 line = re.compile(r'(\S+) \S+ \S+ \[([^\]]+)\] "([^"]*)" (\d+) (\S+) "([^"]*)" "([^"]*)"')
@@ -96,13 +96,13 @@ def measure(folder: Path, lines: list[str], rounds: int) -> dict[str, object]:
     whole, head, evidence = folder / "whole.log", folder / "head.log", folder / "evidence"
     whole.write_text("\n".join([*lines, ""]), "latin-1")
     head.write_text("\n".join([*lines[:FEW], ""]), "latin-1")
-    watch = [SCRAPEGUARD, "watch", "-", "--publish", f"nginx:{folder / 'published'}"]
+    watch = [*SCRAPEGUARD, "watch", "-", "--publish", f"nginx:{folder / 'published'}"]
     ways = {
         "control": [sys.executable, "-c", CONTROL],
         "watch": watch,
         "watch, with evidence": [*watch, "--evidence", str(evidence)],
-        "replay": [SCRAPEGUARD, "replay", "LOG", "--json"],
-        "replay, with evidence": [SCRAPEGUARD, "replay", "LOG", "--json", "--evidence", str(evidence)],
+        "replay": [*SCRAPEGUARD, "replay", "LOG", "--json"],
+        "replay, with evidence": [*SCRAPEGUARD, "replay", "LOG", "--json", "--evidence", str(evidence)],
     }
     taken: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
     for _ in range(rounds):
@@ -132,7 +132,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="scrapeguard-bench-") as folder:
         result = {
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "machine": {"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()},
+            "machine": {"cpus": os.cpu_count(), "python": sys.version, "system": platform.platform()},
             "log": {"name": asked.log.name if asked.log else "invented", "lines": len(lines)},
             "ways": measure(Path(folder), lines, asked.rounds),
         }
