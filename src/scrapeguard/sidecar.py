@@ -14,7 +14,7 @@ class ServerSettings:
     head_bytes: int = 65_536
     headers: int = 128  # lines of it
     target_bytes: int = 16_384
-    body_seconds: float = 60.0  # between two parts of a body
+    body_seconds: float = 60.0  # between two parts of a body; without any of the answer taken
     connections: int = 0  # of each worker at a time; 0 = as many as the system allows
 
     def __post_init__(self) -> None:

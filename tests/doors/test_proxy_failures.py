@@ -61,6 +61,8 @@ BAD = {
     "says a length that is no number": b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\nok",
     "says a length beyond all numbers": b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\nok",
     "uses an unknown coding": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nxxx",
+    "uses two codings in two headers": CHUNKED.replace(b"\r\n", b"\r\nTransfer-Encoding: gzip\r\n", 1)
+    + b"2\r\nok\r\n0\r\n\r\n",
     "changes protocols unasked": b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
     "answers 99": b"HTTP/1.1 099 Low\r\nContent-Length: 2\r\n\r\nok",
     "answers 799": b"HTTP/1.1 799 High\r\nContent-Length: 2\r\n\r\nok",

@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from scrapeguard.doors.proxy.connection import Connection, Vanished
 from scrapeguard.doors.proxy.fleet import Fleet
 from scrapeguard.doors.proxy.lookout import Lookout
-from scrapeguard.doors.proxy.message import Request, incoming
+from scrapeguard.doors.proxy.message import Request, codings, incoming
 from scrapeguard.doors.proxy.upstream import Upstream
 from scrapeguard.errors import UpstreamError
 
@@ -158,7 +158,7 @@ class Exchange:
         status, named = connection.status, connection.named
         if status < 200 or status > 599:
             raise UpstreamError("garbage", 502, f"answered with status {status}", "answer")
-        if named.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
+        if b"transfer-encoding" in named and codings(connection.fields) != [b"chunked"]:
             raise UpstreamError("garbage", 502, "used a transfer coding that is not known here", "answer")
         headers = incoming(connection.fields, status)
         if b"date" not in named:

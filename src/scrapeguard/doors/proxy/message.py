@@ -121,6 +121,11 @@ def incoming(fields: Fields, status: int) -> list[tuple[bytes, bytes]]:
     ]
 
 
+def codings(fields: Fields) -> list[bytes]:
+    """The transfer codings that a message says it has, a header each."""
+    return [value.lower() for name, value in fields if name == b"transfer-encoding"]
+
+
 def _provenance(address: str, scheme: str, known: str, host: bytes) -> tuple[tuple[bytes, bytes], ...]:
     """X-Forwarded-* and Forwarded (RFC 7239): what was decided about the visitor, and nothing that he said himself.
 
