@@ -64,6 +64,7 @@ app = ScrapeGuard(site, config=os.environ["GUARD_CONFIG"])
 """
 WHEN = r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC"
 MINUTE = 60_000_000
+DAY = 1_440 * MINUTE
 IDLE = 90  # minutes: the hour that a clock is set back does not cut an incident in two
 
 
@@ -263,6 +264,30 @@ def test_a_clock_that_is_set_back_an_hour_and_put_right_again(tmp_path: Path, cl
     result = checked(tmp_path)
     incomplete(result, rf"machine was stepped by -3600\.\d s, seen on {WHEN}")
     incomplete(result, rf"machine was stepped by \+3600\.\d s, seen on {WHEN}")
+
+
+def test_an_hour_in_which_the_actor_came_too_and_that_is_not_exported_is_told(tmp_path: Path, clock: Clock) -> None:
+    step = 3600 if now() % DAY < DAY // 2 else -3600  # a pseudonym is of one day
+    with clock.site(tmp_path) as served:
+        visits = Visits(served)
+        visits.until("clock")
+        wait_until(lambda: requests(served) == visits.count, served)  # written in this hour
+        clock.set(step)
+        wait_until(lambda: stepped(visits, step), served)
+        visits.come()
+        served.stop()
+    evidence = tmp_path / "site/evidence"
+    released(evidence)
+    found = [each.found for each in incidents(evidence) if each.found.actor == f"address:{SCRAPER}"]
+    assert len(found) == 2
+    notes = []
+    for each in found:
+        kept = Keeping(KeeperSettings(site="shop.example", host="web1"))
+        bundle = export(evidence, each, tmp_path / "bundle.zip", 30, kept)
+        result = verify(str(bundle.path), trust([bundle.key], [], []))
+        assert result.code == INCOMPLETE  # the clock was stepped
+        notes.append([note for note in result.notes if "and they are not here: that hour is not said" in note])
+    assert any(notes)
 
 
 def anchoring(authority: Authority, url: str) -> str:
