@@ -23,6 +23,7 @@ from scrapeguard.evidence.keeper import elect
 from scrapeguard.evidence.verify import (
     ABOUT,
     ANCHORED,
+    HOUR,
     INCIDENT,
     INCOMPLETE,
     INVALID,
@@ -272,6 +273,18 @@ def test_a_record_of_a_step_does_not_excuse_who_back_dates(tmp_path: Path) -> No
     result = verify(str(bundle.path), brought(bundle, case.authority, max_delay=600))
     assert result.code == INCOMPLETE
     assert any(each.startswith("C8") and "more than" in each for each in result.missing), result.missing
+
+
+def test_a_connection_that_lasted_for_hours_is_dated_by_its_end(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "tsa")
+    log, begun_at = open_log(tmp_path / "evidence"), begun(4 * HOUR)
+    log.request(replace(facts(0), time=begun_at), BLOCKED, Outcome(101, 9, 4 * HOUR, True))
+    log.close()
+    with authority.serve() as url:
+        bundle = exported(tmp_path, keeping(url, authority))
+    result = verify(str(bundle.path), brought(bundle, authority))
+    assert result.code == ANCHORED, result
+    assert any("1 requests are said to have lasted over three hours" in note for note in result.notes)
 
 
 # A log that is still written.

@@ -208,6 +208,23 @@ def test_a_checkpoint_is_stamped_and_a_dead_authority_is_told_once_and_asked_aga
     assert not kept.due(NOW + 61 * keeper.SECOND)
 
 
+def test_a_month_s_last_checkpoint_is_stamped_before_the_next_begins(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "tsa")
+    writer = Writer(tmp_path / "ev")
+    writer.write(5)
+    with authority.serve() as url:
+        settings = KeeperSettings(
+            site="example.org", host="web1", authorities=(url,), authority_roots=(str(authority.root),)
+        )
+        kept, events = open_keeper(tmp_path / "ev", settings)
+        kept.sequence(NOW)
+        writer.write(5)
+        kept.sequence(NOW + MONTH)
+        kept.sequence(NOW + MONTH + keeper.SECOND)
+    assert [told["size"] for kind, told in events if kind == "anchor"] == [5]
+    assert list((tmp_path / "ev/log/2026-11/checkpoints").glob("5.*.tsr"))
+
+
 def test_authorities_without_a_root_to_check_them_are_refused(tmp_path: Path) -> None:
     with pytest.raises(EvidenceError, match="no root"):
         open_keeper(tmp_path, KeeperSettings(authorities=("http://127.0.0.1:9/",)))

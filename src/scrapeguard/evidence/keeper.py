@@ -19,7 +19,7 @@ from scrapeguard.evidence.checkpoint import Signer, Verifier
 from scrapeguard.evidence.closing import Windows, recount
 from scrapeguard.evidence.hour import HOUR, hour_of
 from scrapeguard.evidence.retention import retire
-from scrapeguard.evidence.sequencer import FOLDER, Sequencer
+from scrapeguard.evidence.sequencer import FOLDER, Sequencer, shard_of
 from scrapeguard.evidence.stamps import Authority, Witness, authorities, witness
 from scrapeguard.evidence.vault import Vault
 
@@ -101,6 +101,8 @@ class Keeper:
         """Take up what is new and commit to it; answers how many records that were."""
         self.sequencer.signers = self._signers(now)
         try:
+            if shard_of(now) > self.sequencer.shard and self.fresh():
+                self.anchor(now)  # the month's last checkpoint
             self.sequencer.turn(now, self.windows.told())
             taken = self.sequencer.take()
             self._drained = not taken

@@ -818,8 +818,9 @@ class Audit:
                 return self._first(log, index, fields, file)
             writer = self.writers.setdefault(name, Writer())
             self._follow(writer, fields, line, file, number)
-            imported = fields["what"].get("imported") if kind == "request" else None
-            log.saw(index, fields["t"] if imported is None else imported)
+            asked = fields["what"] if kind == "request" else {"micros": 0}
+            log.saw(index, asked.get("imported") or fields["t"] + asked["micros"])  # when it was over, and written
+            self.number["long"] += asked["micros"] > 3 * HOUR
             if kind == "request":
                 self._request(log, index, name, writer, fields, line, file, number)
             else:
@@ -1109,6 +1110,8 @@ class Audit:
         number, dark = self.number, self.number["dark"]
         if dark:
             self.missing.append(f"C9: {dark} requests are here without what they were for or who sent them")
+        if long := number["long"]:
+            self.notes.append(f"{long} requests are said to have lasted over three hours: C8 dates their end")
         total = number["requests"] + number["others"]
         return {
             "C5": f"{leaves} leaf hashes grown to the roots of {sum(len(log.notes) for log in logs)} checkpoints",
