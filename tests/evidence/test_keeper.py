@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from scrapeguard.errors import EvidenceError
 from scrapeguard.evidence import checkpoint, keeper, keys, segment, stamps, tree
+from scrapeguard.evidence.duty import Duty
 from scrapeguard.evidence.keeper import Keeper, KeeperSettings
 from scrapeguard.evidence.tiles import Tiles
 from scrapeguard.evidence.verify import consistent
@@ -184,6 +186,27 @@ def test_only_one_is_elected(tmp_path: Path) -> None:
     held = keeper.elect(tmp_path)
     assert held is not None
     assert keeper.elect(tmp_path) is None
+
+
+def test_the_keeper_beside_a_worker_lets_visitors_go_first(tmp_path: Path) -> None:
+    duty = Duty(tmp_path, KeeperSettings(checkpoint_seconds=1), tmp_path, 0)
+    try:
+        nice = _nice_of_keeper(time.monotonic() + 20)
+    finally:
+        duty.end()
+    assert nice == min(os.nice(0) + 10, 19)
+
+
+def _nice_of_keeper(patience: float) -> int | None:
+    """How nice the keeper that this process started is, once it is so; the last that was seen in time."""
+    found = None
+    while found in (None, os.nice(0)) and time.monotonic() < patience:
+        tasks = Path(f"/proc/{os.getpid()}/task").glob("*/children")
+        for pid in [pid for task in tasks for pid in task.read_text().split()]:
+            if "evidence.duty" in Path(f"/proc/{pid}/cmdline").read_text():
+                found = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[16])
+        time.sleep(0.05)
+    return found
 
 
 def test_a_checkpoint_is_stamped_and_a_dead_authority_is_told_once_and_asked_again(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from scrapeguard.evidence.keeper import Keeper, KeeperSettings, elect
 from scrapeguard.evidence.log import EvidenceLog, EvidenceSettings
 
 log = logging.getLogger("scrapeguard.keeper")
+NICE = 10  # where both want a core, visitors go first; and yet a tenth of it is enough to keep up
 PATIENCE = 30  # seconds a keeper may take to end; then it is left to end by itself
 
 
@@ -77,6 +78,7 @@ class Duty:
 def main(lock: str) -> int:
     """Keep, as a worker asks for on standard input, until that ends."""
     logging.basicConfig(format="%(name)s: %(message)s")
+    os.nice(NICE)
     told = json.loads(sys.stdin.buffer.readline())
     directory, stop = Path(told["directory"]), threading.Event()
     settings = bind(KeeperSettings, told["keeper"], "keeper", "the worker")
