@@ -1,16 +1,18 @@
 """The evidence log of one process: append a record, never wait for the disk, never stop the site.
 
 Requests wait until there are a few of them, or until it is time to make them durable: to seal and write them one after
-the other costs a third of doing so between two visitors. Events are written at once, behind the requests that wait.
+the other costs a third of doing so between two visitors. A thread writes them, so that a disk which stands still holds
+up nobody. Where no event loop runs they are written by whoever adds to them, and events at once.
 """
 
+import asyncio
 import atexit
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from scrapeguard.config import Config
 from scrapeguard.evidence import record
@@ -21,7 +23,8 @@ from scrapeguard.evidence.syncer import Syncer
 from scrapeguard.evidence.writer import Writer
 from scrapeguard.model import Facts, Mode, Outcome, Verdict
 
-TOGETHER = 32  # requests written at once: half a millisecond, for which the last of them waits
+TOGETHER = 32  # requests written at once: half a millisecond, for which visitors may wait
+MOST = 8192  # requests that wait while the disk stands still; of more, only how many they were is kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,14 @@ class EvidenceSettings:
     link_error_percent: int = 1  # addresses are taken for one actor when chance joins strangers at most so often
     catalogue: int = 0  # pages and data objects that the site publishes, to tell which share was taken; 0 = not told
     retention_days: int = 180  # then a day's personal facts can be read by nobody any more; 0 = never
+
+
+class Event(NamedTuple):
+    """Something that is no request, as it waits to be written."""
+
+    kind: str
+    time: int  # microseconds since 1970
+    what: str  # canonical
 
 
 class EvidenceLog:
@@ -73,12 +84,16 @@ class EvidenceLog:
         if self._pid != os.getpid() or not self._closing:
             self._ready()
         waiting = self._waiting
+        if len(waiting) >= MOST:
+            self._miss(facts.time)
+            return
         imported = 0 if source is None else now()
         waiting.append((facts, verdict, outcome, self._force.short, source, imported, exchange, told))
-        if len(waiting) >= self._together:
+        several = len(waiting) >= self._together
+        if several and not _visited():
             self.flush()
         else:
-            self._syncer.wake()
+            self._syncer.wake(hurry=several)
 
     def logged(self, heard: Iterable[tuple[Facts, Verdict, Outcome, record.Source | None]]) -> None:
         """Record requests that were read from a log, all with one write."""
@@ -91,18 +106,22 @@ class EvidenceLog:
             for facts, verdict, outcome, source in heard
             if self._every_request or record.odd(facts, verdict)
         ]
-        self.flush()
+        with self._lock:
+            self._flush(MOST)
         self._syncer.wake()
 
     def event(self, kind: str, fields: Mapping[str, Json]) -> None:
         """Record something that is no request. Raises TypeError for floats and the like: see canonical.py."""
         if self.directory is None:
             return
-        what = canonical(fields)
+        event = Event(kind, now(), canonical(fields))
         self._ready()
-        with self._lock:
-            self._flush()
-            self._writer.append(kind, now(), what)
+        if len(self._waiting) >= MOST:
+            self._miss(event.time)
+            return
+        self._waiting.append(event)
+        if not _visited():
+            self.flush()
         self._syncer.wake()
 
     def activate(self, mode: Mode, config: Config, published: Mapping[str, bytes]) -> None:
@@ -121,7 +140,7 @@ class EvidenceLog:
                 self._writer.append(kind, now(), canonical(fields))
 
     def flush(self) -> None:
-        """Write the requests that wait. The thread that makes them durable calls it too."""
+        """Write what waits. The thread that makes it durable calls it too."""
         with self._lock:
             self._flush()
 
@@ -142,18 +161,47 @@ class EvidenceLog:
         """Begin with nothing open: a new log, a closed one, or a child of fork."""
         self._pid, self._closing = os.getpid(), False
         self._lock = threading.Lock()
-        self._waiting: list[record.Waiting] = []  # appended to without the lock
+        self._waiting: list[record.Waiting | Event] = []  # appended to without the lock
+        self._missing = threading.Lock()  # held for no longer than it takes to count
+        self._missed: tuple[()] | tuple[int, int, int] = ()
         setting = self._settings
         self._syncer = Syncer(setting.fsync_records - self._together, setting.fsync_ms / 1000, self.flush, self._lost)
         largest, unwritten = setting.max_segment_mb << 20, {"ms": setting.fsync_ms, "records": setting.fsync_records}
         self._writer = Writer(self.directory or Path(), largest, unwritten, self._force, self._syncer)
         self._writer.dropped = dropped
 
-    def _flush(self) -> None:
-        waiting = self._waiting[:]
-        if waiting:
-            del self._waiting[: len(waiting)]
-            self._writer.requests(waiting)
+    def _flush(self, together: int = TOGETHER) -> None:
+        """Write what waits, a few at once, so that the event loop has its turn between; more where many wait."""
+        left = len(self._waiting)
+        while left:
+            some = self._waiting[: min(left, max(together, left // 4))]
+            del self._waiting[: len(some)]
+            left -= len(some)
+            self._write(some)
+        if self._missed:
+            with self._missing:
+                missed, self._missed = self._missed, ()
+            self._writer.missed(*missed)
+
+    def _write(self, some: list[record.Waiting | Event]) -> None:
+        """Write these in order, requests that follow one another with one write."""
+        requests: list[record.Waiting] = []
+        for each in some:
+            if not isinstance(each, Event):
+                requests.append(each)
+                continue
+            if requests:
+                self._writer.requests(requests)
+                requests = []
+            self._writer.append(*each)
+        if requests:
+            self._writer.requests(requests)
+
+    def _miss(self, time: int) -> None:
+        """Count what cannot even wait: how many, and when the first and the last was."""
+        with self._missing:
+            count, first, last = self._missed or (0, time, time)
+            self._missed = count + 1, min(first, time), max(last, time)
 
     def _ready(self) -> None:
         """Before anything is written: who writes is this process, and what waits is written when it ends."""
@@ -167,3 +215,12 @@ class EvidenceLog:
 
     def _lost(self, error: OSError) -> None:
         self._writer.lost(error)
+
+
+def _visited() -> bool:
+    """Whether an event loop runs here, in which somebody may wait: it must not wait for the disk."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -1,7 +1,8 @@
-"""Group fsync on a thread of its own: a record is on the disk soon after it is written, and nobody waits for it."""
+"""Writing, and group fsync, on a thread of its own: a record is on the disk soon, and nobody waits for it."""
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,8 +47,13 @@ class Syncer:
         else:
             self._some.set()
 
-    def wake(self) -> None:
-        """Something is to be written, or was written and is to be durable soon. Cheap; from any thread."""
+    def wake(self, *, hurry: bool = False) -> None:
+        """Something is to be written, now if there is a `hurry`, or was written and is to be durable soon.
+
+        Cheap; from any thread.
+        """
+        if hurry and not self._full.is_set():
+            self._full.set()
         if not self._some.is_set():
             self._some.set()
             if self._thread is None:
@@ -90,12 +96,20 @@ class Syncer:
     def _run(self) -> None:
         while not self._stop:
             self._some.wait()
-            self._full.wait(self._seconds)
+            self._gather(time.monotonic() + self._seconds)
             self._some.clear()  # what comes from here on wakes the thread again
-            self._full.clear()
-            self._unsynced = 0
             self._flush()
+            self._unsynced = 0
             self._sync(self._descriptor)
+
+    def _gather(self, until: float) -> None:
+        """Write whenever there are a few, until it is time to make them durable, or there are many."""
+        while not self._stop and self._unsynced < self._records:
+            left = until - time.monotonic()
+            if left <= 0 or not self._full.wait(left):
+                return
+            self._full.clear()
+            self._flush()
 
     def _sync(self, current: int | None) -> None:
         retired, self._retired = self._retired, []

@@ -94,6 +94,12 @@ class Writer:
         self.retry = time.monotonic() + self._patience
         self._patience = min(self._patience * 2, PATIENCE[1])
 
+    def missed(self, count: int, first: int, last: int) -> None:
+        """So many records, from the first to the last moment, could not even wait while the disk stood still."""
+        self.failed(OSError(errno.ETIMEDOUT, "the disk did not answer in time"))
+        self.retry = 0.0  # it does again
+        self._drop(first, last, count)
+
     def lost(self, error: OSError) -> None:
         """What was written may not be durable, so nothing more goes to that file. Called on the thread that syncs."""
         self._gap.unsynced += 1
@@ -168,8 +174,8 @@ class Writer:
             log.error("the evidence segment %s could not be closed: %s", self._segment, error)
         self._segment = None
 
-    def _drop(self, time_us: int) -> None:
-        self.dropped += 1
-        self._gap.count += 1
-        self._gap.first = min(self._gap.first or time_us, time_us)
-        self._gap.last = max(self._gap.last, time_us)
+    def _drop(self, first: int, last: int = 0, count: int = 1) -> None:
+        self.dropped += count
+        self._gap.count += count
+        self._gap.first = min(self._gap.first or first, first)
+        self._gap.last = max(self._gap.last, first, last)
