@@ -23,7 +23,7 @@ from scrapeguard.evidence.syncer import Syncer
 from scrapeguard.evidence.writer import Writer
 from scrapeguard.model import Facts, Mode, Outcome, Verdict
 
-TOGETHER = 32  # requests written at once: half a millisecond, for which visitors may wait
+TOGETHER = 64  # requests written at once: a millisecond, for which visitors may wait
 MOST = 8192  # requests that wait while the disk stands still; of more, only how many they were is kept
 
 
