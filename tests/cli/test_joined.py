@@ -23,13 +23,16 @@ class Plain(asyncio.Transport):
     def close(self) -> None:
         self.told.append("closed")
 
+    def get_write_buffer_size(self) -> int:
+        return 0
+
     def abort(self) -> None:
         self.told.append("aborted")
 
 
 async def _written(*steps: bytes | str) -> list[bytes | str]:
     plain = Plain()
-    joined = Joined(plain, asyncio.get_running_loop())
+    joined = Joined(plain, asyncio.get_running_loop(), 1.0)
     for step in steps:
         if isinstance(step, bytes):
             joined.write(step)
