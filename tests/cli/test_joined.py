@@ -13,8 +13,14 @@ class Plain(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.told: list[bytes | str] = []
+        self.lost = False
+
+    def is_closing(self) -> bool:
+        return self.lost
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
+        if self.lost:
+            raise RuntimeError("the handler is closed")  # as uvloop says
         self.told.append(bytes(data))
 
     def write_eof(self) -> None:
@@ -60,3 +66,20 @@ async def _written(*steps: bytes | str) -> list[bytes | str]:
 )
 def test_what_is_written(steps: list[bytes | str], told: list[bytes | str]) -> None:
     assert asyncio.run(_written(*steps)) == told
+
+
+async def _lost(forgotten: bool) -> list[bytes | str]:
+    plain = Plain()
+    joined = Joined(plain, asyncio.get_running_loop(), 1.0)
+    joined.write(b"head")
+    plain.lost = True
+    if forgotten:
+        joined.forget()
+    await asyncio.sleep(0)
+    joined.flush()
+    return plain.told
+
+
+@pytest.mark.parametrize("forgotten", [True, False])
+def test_nothing_is_written_to_a_connection_that_is_lost(forgotten: bool) -> None:
+    assert asyncio.run(_lost(forgotten)) == []

@@ -191,6 +191,12 @@ def events(served: Served) -> list[dict[str, object]]:
     return [record["what"] for record in served.records() if record["k"] == "upstream.failed"]
 
 
+def failure(served: Served, known: int) -> dict[str, object]:
+    """The failure that is put on record after the first `known`: the disk is not waited for while somebody waits."""
+    assert soon(lambda: len(events(served)) > known)
+    return events(served)[-1]
+
+
 def soon(condition: Callable[[], bool], seconds: float = 5) -> bool:
     """Whether a condition comes true within some seconds."""
     end = time.monotonic() + seconds

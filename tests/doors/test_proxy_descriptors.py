@@ -7,7 +7,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from proxying import OK, PROGRAM, QUICK, TAIL, Line, ask, complete, events, head, sidecar, soon, upstream
+from proxying import OK, PROGRAM, QUICK, TAIL, Line, ask, complete, events, failure, head, sidecar, soon, upstream
 from serving import free_port, running, wait_until
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -73,7 +73,7 @@ def test_an_upstream_is_not_blamed_for_them(tmp_path: Path) -> None:
                 for _ in range(30):
                     open_.enter_context(served.socket()).sendall(GET.replace(b"/ ", b"/slow "))
                 assert soon(lambda: "no file descriptors left; raise their limit" in served.log())
-            told = events(served)
-            assert {(it["kind"], it["status"]) for it in told} == {("busy", 503)}
+            failure(served, 0)
+            assert {(it["kind"], it["status"]) for it in events(served)} == {("busy", 503)}
             assert soon(lambda: ask(served, GET, 2).startswith(b"HTTP/1.1 200"))
             assert "Traceback" not in served.log()

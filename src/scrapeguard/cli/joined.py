@@ -31,9 +31,9 @@ class Joined(asyncio.Transport):
             self._loop.call_soon(self.flush)
 
     def flush(self) -> None:
-        """Write what is held."""
+        """Write what is held, unless the connection was ended meanwhile."""
         held, self._held = self._held, b""
-        if held:
+        if held and not self.plain.is_closing():
             self.plain.write(held)
 
     def watch(self) -> None:
@@ -43,7 +43,8 @@ class Joined(asyncio.Transport):
             self._timer = self._loop.call_later(self._seconds, self._look, self._waiting())
 
     def forget(self) -> None:
-        """The connection is lost."""
+        """The connection is lost, or somebody else's."""
+        self._held = b""
         if self._timer is not None:
             self._timer.cancel()
 
@@ -52,7 +53,7 @@ class Joined(asyncio.Transport):
         if self.taking or self._waiting() < before:
             self.watch()
         else:
-            self.plain.abort()
+            self.abort()
 
     def _waiting(self) -> int:
         """Bytes that the other side has not acknowledged: the system takes some MB of them before it is to be seen here
