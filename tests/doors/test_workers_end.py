@@ -25,7 +25,7 @@ def workers(folder: Path) -> Iterator[Served]:
         ) as served,
     ):
         site.answers["/hang"] = hang
-        wait_until(lambda: served.log().count("startup complete") == 2, served)
+        wait_until(lambda: "all 2 workers have begun" in served.log(), served)
         yield served
 
 

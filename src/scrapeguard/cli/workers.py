@@ -62,6 +62,8 @@ class Workers:
         resource_tracker.ensure_running()  # it unblocks SIGINT once, when it starts: see _start
         self._workers = [self._start() for _ in range(self._count)]
         began = all(map(self._ready, self._workers))
+        if began:
+            log.info("all %d workers have begun", self._count)
         while began and not self._ending():
             if signal.SIGHUP in self._told:
                 self._told.remove(signal.SIGHUP)
