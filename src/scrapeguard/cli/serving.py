@@ -103,7 +103,7 @@ def _work(application: Callable[[Stop], App], manner: Manner, bound: socket.sock
         if tell is not None and parent is not None:
             with suppress(BrokenPipeError):  # who started us has died already
                 tell.send(True)
-            asyncio.get_running_loop().add_reader(parent.sentinel, _orphaned)
+            asyncio.get_running_loop().add_reader(parent.sentinel, _orphaned, parent.sentinel)
 
     _widen()
     logging.basicConfig(level=logging.INFO, format=LOG)
@@ -128,9 +128,9 @@ def _widen() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _orphaned() -> None:
+def _orphaned(sentinel: int) -> None:
     """Who started us was killed: nobody would replace or end us, so we end."""
-    asyncio.get_running_loop().remove_reader(parent_process().sentinel)  # type: ignore[union-attr]
+    asyncio.get_running_loop().remove_reader(sentinel)
     log.error("the process that started this worker has died; the worker ends")
     signal.raise_signal(signal.SIGTERM)
 

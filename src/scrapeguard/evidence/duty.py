@@ -24,7 +24,7 @@ from scrapeguard.evidence.keeper import Keeper, KeeperSettings, elect
 from scrapeguard.evidence.log import EvidenceLog, EvidenceSettings
 
 log = logging.getLogger("scrapeguard.keeper")
-NICE = 10  # where both want a core, visitors go first; and yet a tenth of it is enough to keep up
+NICE = 10  # where both want a core visitors go first, and a tenth of it is left to the keeper
 PATIENCE = 30  # seconds a keeper may take to end; then it is left to end by itself
 
 

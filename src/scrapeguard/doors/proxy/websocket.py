@@ -26,7 +26,7 @@ SHOWN = 1 << 16  # bytes of the page with which an upstream refuses that are pas
 log = logging.getLogger("scrapeguard.proxy.websocket")
 
 
-class Bounded:
+class Ending:
     """Between a connection and its transport: ends it soon after its close, or a frame that breaks it.
 
     The package waits for the upstream to do so, for ever where nothing is sent any more, and the visitor with it.
@@ -75,13 +75,13 @@ class Tunnel:
         except InvalidStatus as refused:
             await self._refused(refused)
             return
-        bounded = Bounded(line)
+        ending = Ending(line)
         try:
             accept = {"type": "websocket.accept", "subprotocol": line.subprotocol, "headers": _answered(line)}
             await self.send(accept)
             await self._pump(line)
         finally:
-            bounded.end()
+            ending.end()
             line.transport.abort()
 
     async def refuse(self, status: int) -> None:
