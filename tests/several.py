@@ -236,9 +236,15 @@ class Watched:
 
     def master(self) -> Node:
         """The one that the sentinels agree on."""
-        until(lambda: len(self._told()) == 1, "the sentinels agree")
-        (port,) = self._told()
-        return next(node for node in self.nodes if node.door == port)
+        told: set[int] = set()
+
+        def agreed() -> bool:
+            told.clear()
+            told.update(self._told())
+            return len(told) == 1
+
+        until(agreed, "the sentinels agree")
+        return next(node for node in self.nodes if node.door in told)
 
     def _told(self) -> set[int]:
         answers = [_list(it.ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster")) for it in self.sentinels]

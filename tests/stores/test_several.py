@@ -167,7 +167,7 @@ def test_a_master_that_was_demoted_is_asked_no_more(own_watched: Watched) -> Non
         (first, *_) = await feed(store, PLAN, [request()] * 3)
         assert first == 3
         own_watched.sentinels[0].ask("SENTINEL", "FAILOVER", "mymaster")
-        until(lambda: own_watched.master() is not old and "slave" in str(old.ask("ROLE")), "it is demoted")
+        until(lambda: "slave" in str(old.ask("ROLE")) and own_watched.master() is not old, "it is demoted")
         for _ in range(3):  # one may find the old connection dead
             try:
                 answer = await feed(store, PLAN, [request(1)])
